@@ -1,0 +1,1 @@
+"""The ``clue`` command: thin front ends over the library."""

@@ -1,0 +1,42 @@
+"""When a dialog must end (Algorithm 1 has no bound; a robot needs one)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from clue_ros.core.dialog import MAX_EXCHANGES, Dialog
+from clue_ros.core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Stopping rules of the clarification loop.
+
+    Attributes:
+        max_turns: questions a dialog may ask before it must ground (TiO: 6). 0 never asks.
+
+    Raises:
+        SettingsError: max_turns is out of range.
+    """
+
+    max_turns: int = 6
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_turns <= MAX_EXCHANGES:
+            raise SettingsError(
+                'policy', [f'max_turns: expected 0..{MAX_EXCHANGES}, got {self.max_turns}']
+            )
+
+    def may_ask(self, dialog: Dialog) -> bool:
+        """Whether the dialog has a question left; if not, the grounding is marked ``forced``."""
+        return len(dialog.exchanges) < self.max_turns
+
+    def is_repeated(self, dialog: Dialog, question: str) -> bool:
+        """Whether that question was asked before in the same words."""
+        wanted = _words(question)
+        return any(_words(asked) == wanted for asked in dialog.questions)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r'\w+', text.casefold())
