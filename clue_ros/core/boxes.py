@@ -65,7 +65,10 @@ class Box:
     def scaled(self, x_factor: float, y_factor: float) -> Box:
         """The same box after the image was resized by the two factors."""
         return Box(
-            self.x_min * x_factor, self.y_min * y_factor, self.x_max * x_factor, self.y_max * y_factor
+            self.x_min * x_factor,
+            self.y_min * y_factor,
+            self.x_max * x_factor,
+            self.y_max * y_factor,
         )
 
     def clipped(self, width: float, height: float) -> Box | None:

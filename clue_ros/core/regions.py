@@ -50,7 +50,9 @@ def attention_regions(
     if values.max() == values.min():
         return ()
     basins = _basins(values)
-    peaks = [cell for cell in np.unique(basins) if values.flat[cell] >= peak_fraction * values.max()]
+    peaks = [
+        cell for cell in np.unique(basins) if values.flat[cell] >= peak_fraction * values.max()
+    ]
     found: list[tuple[float, Box]] = []
     for peak in peaks:
         inside = (basins == peak) & (values >= extent_fraction * values.flat[peak])
@@ -67,7 +69,9 @@ def _basins(values: NDArray[np.float64]) -> NDArray[np.int64]:
     rows, cols = values.shape
     padded = np.pad(values, 1, constant_values=-np.inf)
     offsets = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    shifted = np.stack([padded[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + cols] for dy, dx in offsets])
+    shifted = np.stack(
+        [padded[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + cols] for dy, dx in offsets]
+    )
     steps = np.array([dy * cols + dx for dy, dx in offsets])
     flat = np.arange(values.size).reshape(rows, cols)
     best = shifted.max(axis=0)

@@ -24,34 +24,32 @@ class ReplyKind(Enum):
     CONTENT = 'content'
 
 
-_FILLERS = re.compile(r'\b(?:um+|uh+|er+|hm+|well|so|oh|please|i think|i guess|just|thanks|thank you)\b')
-_ONE = r'(?: one)?'
-_PATTERNS = (
-    (
-        ReplyKind.EITHER,
-        rf'(?:either|any|whichever|whatever|both|all)(?: (?:one|of (?:them|those|the two)))?'
+_FILLERS = re.compile(
+    r'\b(?:um+|uh+|er+|hm+|well|so|oh|please|i think|i guess|just|thanks|thank you)\b'
+)
+_PATTERNS = {
+    ReplyKind.EITHER: (
+        r'(?:either|any|whichever|whatever|both|all)(?: (?:one|of (?:them|those|the two)))?'
         r'(?: (?:is|are|will|would)?\s*(?:be )?(?:fine|ok|okay|good|do))?'
         r'|(?:i )?(?:do not|don\'?t) (?:care|mind)|(?:it )?(?:does not|doesn\'?t) matter'
-        r'|you (?:choose|decide|pick)|surprise me|no preference',
+        r'|you (?:choose|decide|pick)|surprise me|no preference'
     ),
-    (
-        ReplyKind.NEITHER,
+    ReplyKind.NEITHER: (
         r'(?:no )?(?:neither|none)(?: (?:one|of (?:them|those|these|the two)))?'
-        r'|not (?:any|one) of (?:them|those|these)|something else|no not (?:those|these|them)',
+        r'|not (?:any|one) of (?:them|those|these)|something else|no not (?:those|these|them)'
     ),
-    (
-        ReplyKind.OTHER_ONE,
-        rf'(?:no )?(?:i (?:want|mean|meant) )?the other{_ONE}|(?:no )?not (?:that|this){_ONE}'
-        rf'|(?:no )?another{_ONE}|(?:no )?(?:a )?different{_ONE}',
+    ReplyKind.OTHER_ONE: (
+        r'(?:no )?(?:i (?:want|mean|meant) )?the other(?: one)?|(?:no )?not (?:that|this)(?: one)?'
+        r'|(?:no )?another(?: one)?|(?:no )?(?:a )?different(?: one)?'
     ),
-    (
-        ReplyKind.YES,
-        rf'(?:yes|yeah|yep|yup|sure|right|correct|exactly|ok|okay|that\'?s (?:it|right|the one)|'
-        rf'that{_ONE}|this{_ONE}|indeed|of course)(?: (?:yes|please|that one|it is|exactly|right))*',
+    ReplyKind.YES: (
+        r'(?:yes|yeah|yep|yup|sure|right|correct|exactly|ok|okay|that\'?s (?:it|right|the one)'
+        r'|that(?: one)?|this(?: one)?|indeed|of course)'
+        r'(?: (?:yes|please|that one|it is|exactly))*'
     ),
-    (ReplyKind.NO, r'(?:no|nope|nah|wrong|not really|no way|that\'?s wrong)(?: (?:no|thanks))*'),
-)
-_COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+    ReplyKind.NO: r'(?:no|nope|nah|wrong|not really|no way|that\'?s wrong)(?: (?:no|thanks))*',
+}
+_COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 
 
 def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) -> ReplyKind:
@@ -64,7 +62,7 @@ def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) 
     words = _normalise(text)
     if words in {_normalise(phrase) for phrase in cancel_phrases}:
         return ReplyKind.CANCEL
-    for kind, pattern in _COMPILED:
+    for kind, pattern in _COMPILED.items():
         if pattern.fullmatch(words):
             return kind
     return ReplyKind.CONTENT
