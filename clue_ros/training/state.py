@@ -1,0 +1,103 @@
+"""Training state on disk: safetensors and JSON only, so that nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from clue_ros.core.errors import CheckpointError
+
+TENSORS, RECORD = 'state.safetensors', 'state.json'
+
+
+def save_state(
+    folder: Path,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> None:
+    """Write parameters, optimiser state and the number of finished steps.
+
+    Both files appear whole: they are written beside their place and renamed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f'parameter/{name}': value.detach() for name, value in parameters.items()}
+    scalars: dict[str, Any] = {}
+    for number, optimizer in enumerate(optimizers):
+        for index, entries in optimizer.state_dict()['state'].items():
+            for key, value in entries.items():
+                place = f'optimizer/{number}/{index}/{key}'
+                if isinstance(value, Tensor):
+                    tensors[place] = value
+                else:
+                    scalars[place] = value
+    part = folder / f'{TENSORS}.part'
+    save_file(
+        {name: value.cpu().contiguous() for name, value in tensors.items()},
+        part,
+        metadata={'step': str(step), 'scalars': json.dumps(scalars)},
+    )
+    os.replace(part, folder / TENSORS)
+    (folder / RECORD).write_text(json.dumps({'step': step}) + '\n', encoding='utf-8')
+
+
+def load_state(
+    folder: Path,
+    parameters: Mapping[str, nn.Parameter],
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> int:
+    """Restore what ``save_state`` wrote, in place.
+
+    Returns:
+        The number of finished steps.
+
+    Raises:
+        CheckpointError: the file is missing, corrupted or of another training.
+    """
+    path = folder / TENSORS
+    try:
+        tensors = load_file(path)
+        metadata = _metadata(path)
+        step, scalars = int(metadata['step']), json.loads(metadata['scalars'])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f'training state {path}',
+            expected='a state written by this training',
+            got=str(error),
+            remedy='Begin anew without --resume.',
+        ) from None
+    saved = {name.removeprefix('parameter/') for name in tensors if name.startswith('parameter/')}
+    if saved != set(parameters):
+        raise CheckpointError(
+            f'training state {path}',
+            expected=f'{len(parameters)} parameters of this training',
+            got=f'{len(saved)}, {len(saved ^ set(parameters))} of them different',
+            remedy='Resume with the settings that the training began with.',
+        )
+    with torch.no_grad():
+        for name, value in parameters.items():
+            value.copy_(tensors[f'parameter/{name}'])
+    for number, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Any]] = {}
+        for place, value in [*tensors.items(), *scalars.items()]:
+            parts = place.split('/')
+            if parts[0] == 'optimizer' and int(parts[1]) == number:
+                state.setdefault(int(parts[2]), {})[parts[3]] = value
+        groups = optimizer.state_dict()['param_groups']
+        optimizer.load_state_dict({'state': state, 'param_groups': groups})
+    return step
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework='pt') as handle:
+        return dict(handle.metadata() or {})

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from clue_ros.core.errors import CheckpointError, ClueError
+from clue_ros.training.loop import CURVE, PICTURE, LoopSettings, linear_schedule, run_loop
+from clue_ros.training.state import TENSORS, load_state, save_state
+
+
+class Regression:
+    """A least-squares problem with dropout, so that resuming needs the random state as well."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(4, 1)
+        self.dropout = torch.nn.Dropout(0.3)
+        self.parameters = dict(self.layer.named_parameters())
+        self.optimizer = torch.optim.AdamW(self.layer.parameters(), lr=0.05)
+
+    def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        x = torch.randn(16, 4)
+        error = (self.layer(self.dropout(x)) - x.sum(1, keepdim=True)).square().mean()
+        return error, {'size_loss': 1.0}
+
+    def run(self, folder: Path, steps: int = 30, resume: bool = False, stop: int = 10**9) -> None:
+        def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+            if step == stop:
+                raise KeyboardInterrupt
+            return self.loss(step)
+
+        settings = LoopSettings(steps=steps, seed=3, warmup=5, log_every=2, save_every=10)
+        run_loop(
+            Accelerator(cpu=True), self.parameters, [self.optimizer], loss, settings, folder,
+            samples_per_step=16, resume=resume,
+        )  # fmt: skip
+
+
+def test_interrupted_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    whole, first, second = Regression(), Regression(), Regression()
+    whole.run(tmp_path / 'whole')
+    with pytest.raises(KeyboardInterrupt):
+        first.run(tmp_path / 'parts', stop=17)
+    second.run(tmp_path / 'parts', resume=True)
+    for name, value in whole.parameters.items():
+        assert torch.equal(value, second.parameters[name]), name
+    rows = [
+        [
+            {key: value for key, value in json.loads(line).items() if key != 'samples_per_s'}
+            for line in (tmp_path / part / CURVE).read_text().splitlines()
+        ]
+        for part in ('whole', 'parts')
+    ]
+    assert rows[0] == rows[1]
+    assert [row['step'] for row in rows[0]] == list(range(2, 31, 2))
+
+
+def test_training_lowers_the_loss_and_draws_the_curve(tmp_path: Path) -> None:
+    problem = Regression()
+    problem.run(tmp_path, steps=200)
+    rows = [json.loads(line) for line in (tmp_path / CURVE).read_text().splitlines()]
+    assert rows[-1]['loss'] < rows[0]['loss'] / 2
+    assert rows[-1]['samples_per_s'] > 0
+    assert (tmp_path / PICTURE).read_bytes().startswith(b'\x89PNG')
+
+
+def test_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    problem = Regression()
+    save_state(tmp_path, 4, problem.parameters, [problem.optimizer])
+    other = {'extra': torch.nn.Parameter(torch.zeros(1)), **problem.parameters}
+    with pytest.raises(CheckpointError, match='different'):
+        load_state(tmp_path, other, [problem.optimizer])
+
+
+def test_missing_and_corrupted_states_are_refused(tmp_path: Path) -> None:
+    problem = Regression()
+    with pytest.raises(CheckpointError):
+        load_state(tmp_path, problem.parameters, [problem.optimizer])
+    (tmp_path / TENSORS).write_bytes(b'\x08' * 40)
+    with pytest.raises(CheckpointError):
+        load_state(tmp_path, problem.parameters, [problem.optimizer])
+
+
+def test_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
+    problem = Regression()
+    problem.loss = lambda step: (problem.layer.weight.sum() * float('nan'), {})  # type: ignore[method-assign]
+    with pytest.raises(ClueError, match='step 0'):
+        problem.run(tmp_path)
+
+
+def test_schedule_warms_up_and_decays() -> None:
+    settings = LoopSettings(steps=100, warmup=10)
+    factors = [linear_schedule(step, settings) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9] == factors[10] == 1.0
+    assert factors[100] == 0.0
+    assert factors[10:] == sorted(factors[10:], reverse=True)
