@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clue_ros.core.boxes import Box, iou
 from clue_ros.core.errors import InvalidRequestError
+from clue_ros.model.calibration import expected_calibration_error
 
 Floats = NDArray[np.float64]
 BINARY_KEYS = ('accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate')
@@ -31,7 +32,7 @@ def binary_scores(
     truth, scores = _checked(labels, probabilities)
     return decision_scores(truth, scores >= threshold) | {
         'auroc': auroc(truth, scores),
-        'ece': expected_calibration_error(truth, scores),
+        'ece': expected_calibration_error(scores, truth),
     }
 
 
@@ -62,18 +63,6 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     ends = np.cumsum(counts)
     ranks = (ends - (counts - 1) / 2)[inverse]
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
-    """Mean |confidence - frequency| of class 1 over equally wide bins, weighted by their size."""
-    truth, scores = _checked(labels, probabilities)
-    place = np.clip((scores * bins).astype(int), 0, bins - 1)
-    total = np.bincount(place, minlength=bins)
-    gap = np.abs(
-        np.bincount(place, weights=scores, minlength=bins)
-        - np.bincount(place, weights=truth.astype(float), minlength=bins)
-    )
-    return float(gap[total > 0].sum() / truth.size)
 
 
 def f1_threshold(labels: ArrayLike, probabilities: ArrayLike, max_false_alarms: float = 1.0) -> float:

@@ -30,12 +30,9 @@ def test_auroc_counts_ties_half_and_needs_both_classes() -> None:
     assert math.isnan(metrics.auroc([1, 1], [0.1, 0.2]))
 
 
-def test_calibration_error_equals_hand_computed_value() -> None:
-    # Two bins: {0.1, 0.3} holds one positive of two, {0.8, 0.9} two of two.
-    labels, probabilities = [0, 1, 1, 1], [0.1, 0.3, 0.8, 0.9]
-    expected = (abs(0.4 - 1) + abs(1.7 - 2)) / 4
-    assert metrics.expected_calibration_error(labels, probabilities, 2) == pytest.approx(expected)
-    assert metrics.expected_calibration_error([1, 0], [1.0, 0.0]) == 0
+def test_calibration_error_is_part_of_the_scores() -> None:
+    assert metrics.binary_scores([1, 0], [1.0, 0.0])['ece'] == 0
+    assert metrics.binary_scores([1, 0], [0.9, 0.2])['ece'] == pytest.approx((0.1 + 0.2) / 2)
 
 
 def test_threshold_maximises_f1_within_the_false_alarm_limit() -> None:

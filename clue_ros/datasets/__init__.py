@@ -1,0 +1,1 @@
+"""Data sets as one ``Sample`` record: rendered scenes and the public ones."""
