@@ -1,0 +1,96 @@
+"""An object that fits the request, and what its description says about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.locations import Bins
+
+COLOURS = frozenset(
+    'red orange yellow green blue purple white black pink brown grey gray beige cyan magenta violet '
+    'turquoise silver gold golden tan teal navy maroon cream transparent clear'.split()
+)
+_SHADES = frozenset({'dark', 'light', 'bright', 'pale', 'deep'})
+SIZES = {
+    'small': -1,
+    'little': -1,
+    'tiny': -1,
+    'smaller': -1,
+    'smallest': -1,
+    'large': 1,
+    'big': 1,
+    'huge': 1,
+    'larger': 1,
+    'largest': 1,
+    'bigger': 1,
+    'biggest': 1,
+}
+_NEUTRAL_SIZES = frozenset({'medium', 'normal', 'average', 'medium-sized'})
+_ARTICLES = frozenset({'the', 'a', 'an', 'this', 'that', 'some', 'and'})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One object that fits the request.
+
+    Attributes:
+        box: its extent in image pixels.
+        bins: the location bins (y1, x1, y2, x2) behind the box.
+        label: the noun that it was detected as, may be empty.
+        description: what is to be seen there, such as "small red mug"; may be empty.
+        score: how well it fits, in [0, 1].
+    """
+
+    box: Box
+    bins: Bins
+    label: str = ''
+    description: str = ''
+    score: float = 1.0
+
+    @property
+    def appearance(self) -> Appearance:
+        """Colour, size and kind according to the description, else to the label."""
+        return Appearance.of(self.description or self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """The parts of a description: "large dark red coffee mug" -> large, dark red, coffee mug.
+
+    Attributes:
+        size: size word, or empty.
+        colour: colour words, or empty.
+        kind: what is left: materials and the noun, or empty.
+    """
+
+    size: str = ''
+    colour: str = ''
+    kind: str = ''
+
+    @classmethod
+    def of(cls, description: str) -> Appearance:
+        """Read a description; words before the noun may come in any order."""
+        size, colour, kind = '', [], []
+        for word in words_of(description):
+            if word in SIZES or word in _NEUTRAL_SIZES:
+                size = size or word
+            elif word in COLOURS or word in _SHADES:
+                colour.append('grey' if word == 'gray' else word)
+            elif word not in _ARTICLES:
+                kind.append(word)
+        if not kind and colour[-1:] == ['orange']:
+            kind = [colour.pop()]  # the fruit
+        return cls(size, ' '.join(colour), ' '.join(kind))
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words, hyphens and apostrophes kept inside them."""
+    return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.casefold())
+
+
+def best(candidates: Sequence[Candidate]) -> Candidate:
+    """The candidate of the highest score; the earlier of equals."""
+    return max(candidates, key=lambda candidate: candidate.score)
