@@ -1,0 +1,135 @@
+"""Finding and reading checkpoints on this machine: folders and the Hugging Face cache, safetensors only."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from transformers import (
+    AutoTokenizer,
+    PaliGemmaForConditionalGeneration,
+    PreTrainedTokenizerBase,
+)
+
+from clue_ros.core.errors import CheckpointError
+
+_HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
+
+
+def resolve_source(source: str | Path, revision: str | None = None) -> Path:
+    """The folder on this machine that holds a checkpoint.
+
+    Args:
+        source: folder, or hub id whose files are in the local cache.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        CheckpointError: neither; the remedy names the command that fetches it.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    name = str(source)
+    if not _HUB_ID.fullmatch(name):
+        raise CheckpointError(
+            'model not found', expected='a folder, or a hub id like owner/name', got=name,
+            remedy='`clue model list` shows the models on this machine.',
+        )
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise CheckpointError(
+            f'{name} is not on this machine', expected='its files in the Hugging Face cache',
+            got=f'nothing for revision {revision or "main"}', remedy=fetch_remedy(name, revision),
+        ) from error
+
+
+def fetch_remedy(name: str, revision: str | None = None) -> str:
+    """How to get a hub checkpoint, gated ones included."""
+    at = f' --revision {revision}' if revision else ''
+    return (
+        f'Fetch it with `clue model fetch {name}{at}`; if it is gated, first accept its licence at '
+        f'https://huggingface.co/{name} and log in with `huggingface-cli login` or HF_TOKEN.'
+    )
+
+
+def load_model(
+    folder: Path, *, device: torch.device, dtype: torch.dtype
+) -> PaliGemmaForConditionalGeneration:
+    """Reads the weights of a PaliGemma checkpoint, each tensor once, straight into its place.
+
+    Raises:
+        CheckpointError: another architecture, no safetensors, or files incomplete or corrupted.
+    """
+    _check_folder(folder)
+    try:
+        model, report = PaliGemmaForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=dtype,
+            device_map={'': device},
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f'cannot load {folder}', expected='a complete PaliGemma checkpoint', got=str(error),
+            remedy='Fetch or copy the checkpoint again.',
+        ) from error
+    missing, mismatched = sorted(report['missing_keys']), sorted(map(str, report['mismatched_keys']))
+    if missing or mismatched:
+        raise CheckpointError(
+            f'{folder} does not hold the weights its config.json describes', expected='every tensor',
+            got=f'{len(missing)} missing, {len(mismatched)} mismatched: {(missing + mismatched)[0]}',
+            remedy='Fetch or copy the checkpoint again.',
+        )
+    return model
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Reads the tokenizer of a checkpoint.
+
+    Raises:
+        CheckpointError: none there, or its files are corrupted.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises bare Exception on corrupted files
+        raise CheckpointError(
+            f'cannot load the tokenizer in {folder}', expected='tokenizer.json', got=str(error),
+            remedy='Fetch or copy the checkpoint again.',
+        ) from error
+    if not tokenizer.is_fast:
+        raise CheckpointError(
+            f'cannot use the tokenizer in {folder}', expected='tokenizer.json of a fast tokenizer',
+            got=type(tokenizer).__name__,
+            remedy='Save it again with transformers, which writes tokenizer.json.',
+        )
+    return tokenizer
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f'{folder} is no checkpoint', expected='a readable config.json', got=str(error),
+            remedy='Give the folder that holds config.json and model.safetensors.',
+        ) from error
+    kind = config.get('model_type') if isinstance(config, dict) else None
+    if kind != 'paligemma':
+        raise CheckpointError(
+            f'{folder} holds another kind of model', expected='model_type paligemma', got=kind,
+            remedy='Use a PaliGemma or PaliGemma2 checkpoint of transformers.',
+        )
+    if not any(folder.glob('*.safetensors')):
+        raise CheckpointError(
+            f'{folder} has no weights that may be loaded', expected='*.safetensors',
+            got=', '.join(sorted(path.name for path in folder.glob('*.bin'))) or 'none',
+            remedy='Pickled weights are never loaded; convert them to safetensors.',
+        )

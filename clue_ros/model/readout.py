@@ -1,0 +1,156 @@
+"""Text-to-image attention of one block, eq. (1) and (2) of section III-B."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.model.attention import softcapped_scores
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.masks import prefix_mask
+from clue_ros.model.prefix import block_window, run_blocks
+from clue_ros.model.projections import project_keys, project_queries
+from clue_ros.model.prompt import PromptBatch
+
+EPSILON = 1e-8
+"""The epsilon of eq. (1), and the smallest span that min-max scaling divides by."""
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionReadout:
+    """What one block's text tokens look at.
+
+    Attributes:
+        map: float32[B, rows, cols], v of eq. (2) on the grid, min-max scaled to [0, 1] per sample.
+        raw: float32[B, N], v of eq. (2); sums to about 1.
+        weights: float32[B, H, R, N], attention on the image tokens before eq. (1), when asked for; R rows,
+            the selected text tokens of each sample in order, zero-padded.
+        per_head: float32[B, H, N], eq. (1) averaged over the selected tokens, when asked for.
+        per_token: float32[B, R, N], eq. (1) averaged over the heads, when asked for.
+        token_mask: bool[B, R], which of the R rows are tokens.
+        token_index: int64[B, R], their places in the prompt.
+    """
+
+    map: Tensor
+    raw: Tensor
+    token_mask: Tensor
+    token_index: Tensor
+    weights: Tensor | None = None
+    per_head: Tensor | None = None
+    per_token: Tensor | None = None
+
+
+def read_attention(
+    backbone: Backbone,
+    features: Tensor,
+    batch: PromptBatch,
+    block: int,
+    *,
+    intermediates: bool = False,
+) -> AttentionReadout:
+    """Runs blocks 0 .. ``block`` - 1 and reads the attention of ``block``, whose values and MLP never run.
+
+    Differentiable: with a loss on the map, of the block's own parameters exactly q and k get gradients.
+
+    Args:
+        backbone: the model, with whatever adapter is active.
+        features: float[B or 1, N, D] image features.
+        batch: prompts without suffix; their ``query_mask`` is the set Q_x.
+        block: zero-based index of the block, 14 in the paper.
+        intermediates: also return weights per head and per token.
+
+    Raises:
+        InvalidRequestError: no such block, a suffix, or a prompt without any selected token.
+    """
+    _check(backbone, batch, block)
+    hidden = run_blocks(backbone, features, batch, upto=block)
+    index, selected = _selected_rows(batch.query_mask)
+    weights = _row_weights(backbone, hidden, batch, block, index)
+    image = _image_places(backbone, batch)
+    on_image = weights.gather(-1, image[:, None, None, :].expand(*weights.shape[:3], -1))
+
+    renormalised = on_image / (on_image.sum(-1, keepdim=True) + EPSILON)  # eq. (1)
+    renormalised = renormalised * selected[:, None, :, None]
+    count = selected.sum(-1)
+    per_token = renormalised.mean(1)
+    raw = per_token.sum(1) / count[:, None]  # eq. (2)
+    return AttentionReadout(
+        map=min_max(raw).view(-1, *backbone.grid),
+        raw=raw,
+        token_mask=selected,
+        token_index=index,
+        weights=on_image * selected[:, None, :, None] if intermediates else None,
+        per_head=renormalised.sum(2) / count[:, None, None] if intermediates else None,
+        per_token=per_token if intermediates else None,
+    )
+
+
+def min_max(values: Tensor) -> Tensor:
+    """Scales float[B, N] to [0, 1] per sample; a constant sample becomes zeros."""
+    low, high = values.amin(-1, keepdim=True), values.amax(-1, keepdim=True)
+    span = high - low
+    return torch.where(span > EPSILON, (values - low) / span.clamp(min=EPSILON), 0.0)
+
+
+def _row_weights(
+    backbone: Backbone, hidden: Tensor, batch: PromptBatch, block: int, index: Tensor
+) -> Tensor:
+    """Attention weights of the selected rows over all keys: float32[B, H, R, T]."""
+    layer = backbone.layers[block]
+    normed = layer.input_layernorm(hidden)
+    rotary = backbone.language_model.rotary_emb(hidden, position_ids=batch.positions)
+    keys = project_keys(layer, normed, rotary)
+    queries = project_queries(
+        layer,
+        _take_rows(normed, index),
+        (_take_rows(rotary[0], index), _take_rows(rotary[1], index)),
+    )
+    attention = layer.self_attn
+    scores = softcapped_scores(
+        queries,
+        keys,
+        scaling=attention.scaling,
+        softcap=getattr(attention, 'attn_logit_softcapping', None),
+    )
+    mask = prefix_mask(batch, block_window(backbone, block))
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(-1, dtype=torch.float32)
+
+
+def _selected_rows(query_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Places of the selected tokens, packed to the left: int64[B, R] and bool[B, R]."""
+    count = query_mask.sum(-1)
+    width = int(count.max())
+    order = query_mask.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[:, :width]
+    return order, torch.arange(width, device=count.device) < count[:, None]
+
+
+def _image_places(backbone: Backbone, batch: PromptBatch) -> Tensor:
+    """Places of the image tokens, found by id since left padding shifts them: int64[B, N]."""
+    places = (batch.input_ids == backbone.image_token_id).nonzero()[:, 1]
+    return places.view(batch.input_ids.shape[0], backbone.image_tokens)
+
+
+def _take_rows(states: Tensor, index: Tensor) -> Tensor:
+    """float[B or 1, T, E] at int64[B, R]: float[B, R, E]."""
+    states = states.expand(index.shape[0], -1, -1)
+    return states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
+
+
+def _check(backbone: Backbone, batch: PromptBatch, block: int) -> None:
+    if not 0 <= block < backbone.blocks:
+        raise InvalidRequestError(
+            'no such block', expected=f'0 to {backbone.blocks - 1}', got=block
+        )
+    if batch.has_suffix:
+        raise InvalidRequestError(
+            'attention is read of prompts only', expected='no suffix', got='a batch with suffix'
+        )
+    if not bool(batch.query_mask.any(-1).all()):
+        raise InvalidRequestError(
+            'no text token to read', expected='words besides the conditioning word', got='none'
+        )

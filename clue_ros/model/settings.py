@@ -1,0 +1,76 @@
+"""What a caller may change while the engine runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from clue_ros.core.dialog import MAX_EXCHANGES
+from clue_ros.core.errors import SettingsError
+
+GATES = ('detector', 'decoder', 'both', 'detections')
+ASKERS = ('free', 'composed')
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the engine decides and asks.
+
+    Attributes:
+        gate: who decides whether a request is ambiguous: the ``detector`` (Fig. 2), the ``decoder``
+            (Algorithm 1), ``both`` (ask only where both would), or the ``detections``, which needs
+            no training: several verified boxes are several candidates.
+        asker: ``free``, questions decoded with adapter B, or ``composed`` from the candidates.
+        threshold: the detector calls a request ambiguous from this probability on, in [0, 1].
+        max_turns: questions a dialog may ask before it must ground.
+
+    Raises:
+        SettingsError: all values that are out of range.
+    """
+
+    gate: str = 'detections'
+    asker: str = 'composed'
+    threshold: float = 0.5
+    max_turns: int = 6
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.gate not in GATES:
+            problems.append(f'gate: expected one of {", ".join(GATES)}, got {self.gate!r}')
+        if self.asker not in ASKERS:
+            problems.append(f'asker: expected one of {", ".join(ASKERS)}, got {self.asker!r}')
+        if not _is_number(self.threshold) or not 0 <= self.threshold <= 1:
+            problems.append(f'threshold: expected a number in [0, 1], got {self.threshold!r}')
+        if (
+            not isinstance(self.max_turns, int)
+            or isinstance(self.max_turns, bool)
+            or not 0 <= self.max_turns <= MAX_EXCHANGES
+        ):
+            problems.append(f'max_turns: expected 0..{MAX_EXCHANGES}, got {self.max_turns!r}')
+        if problems:
+            raise SettingsError('settings', problems)
+
+
+def check_served(settings: Settings, *, has_detector: bool, has_decoder: bool) -> None:
+    """Whether a checkpoint has the trained parts that the settings need.
+
+    Raises:
+        SettingsError: all settings that need a missing part.
+    """
+    problems = []
+    if settings.gate in ('detector', 'both') and not has_detector:
+        problems.append(f'gate {settings.gate}: the model has no trained detector')
+    if settings.gate in ('decoder', 'both') and not has_decoder:
+        problems.append(f'gate {settings.gate}: the model has no decoder adapter')
+    if settings.asker == 'free' and not has_decoder:
+        problems.append('asker free: the model has no decoder adapter')
+    if problems:
+        raise SettingsError(
+            'settings', problems, remedy='Use gate detections and asker composed, or train the part.'
+        )
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
