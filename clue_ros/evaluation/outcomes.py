@@ -1,0 +1,156 @@
+"""What became of one dialog, judged from the truth, and the scores of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from clue_ros.evaluation.metrics import ratio, with_intervals
+
+Opening = Literal['ambiguous', 'clear', 'absent']
+OVERLAP_NEEDED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One question, judged from the scene's truth, never from the model's own candidates.
+
+    Attributes:
+        text: the question.
+        answerable: the person could answer it.
+        discriminating: its answer depends on which of the fitting objects is meant.
+        repeated: it was asked before in this dialog.
+    """
+
+    text: str
+    answerable: bool
+    discriminating: bool
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished dialog.
+
+    Attributes:
+        sample_id, scene: which request about which scene.
+        opening: what the truth says about the request.
+        verdicts: the questions in order.
+        replies: the answers in order.
+        overlap: IoU of the box with the meant object; 0 without a box.
+        grounded: the dialog ended with a box.
+        forced: the box came from a stopping rule.
+        turn_ms: time of each engine turn, milliseconds.
+    """
+
+    sample_id: str
+    scene: str
+    opening: Opening
+    phrase_type: str
+    verdicts: tuple[Verdict, ...] = ()
+    replies: tuple[str, ...] = ()
+    overlap: float = 0.0
+    grounded: bool = False
+    forced: bool = False
+    turn_ms: tuple[float, ...] = field(default=(), compare=False)
+
+    @property
+    def success(self) -> bool:
+        """The meant object was found (IoU >= 0.5)."""
+        return self.grounded and self.overlap >= OVERLAP_NEEDED
+
+
+def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Scores over dialogs whose object exists, and over requests for absent ones.
+
+    Keys: ``n`` dialogs with a target; ``success`` over them, also for ambiguous and clear openings;
+    ``questions`` mean per such dialog; ``needless`` share of clear openings with a question;
+    ``missed`` share of ambiguous ones without; ``unanswerable``, ``repeated``, ``good_questions``
+    (answerable and discriminating) shares of the questions put to ambiguous requests;
+    ``absent_rejected`` share of absent requests that end without a box, ``false_box`` with one.
+    """
+    present = [outcome for outcome in outcomes if outcome.opening != 'absent']
+    absent = [outcome for outcome in outcomes if outcome.opening == 'absent']
+    scores: dict[str, Any] = {'n': 0, 'success': float('nan')}
+    if present:
+        scores = with_intervals([outcome.scene for outcome in present], _Shares(present))
+        scores['latency'] = latency(present)
+        scores['by_phrase_type'] = _by_phrase_type(present)
+    scores['absent_n'] = len(absent)
+    if absent:
+        rejected = with_intervals(
+            [outcome.scene for outcome in absent],
+            lambda at: {'absent_rejected': _mean([not absent[i].grounded for i in at])},
+        )
+        scores['absent_rejected'] = rejected['absent_rejected']
+        scores['false_box'] = 1.0 - rejected['absent_rejected']
+        scores.setdefault('intervals', {}).update(rejected['intervals'])
+    else:
+        scores['absent_rejected'] = scores['false_box'] = float('nan')
+    return scores
+
+
+def latency(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Median and 95th percentile of a turn, milliseconds."""
+    times = np.array([ms for outcome in outcomes for ms in outcome.turn_ms])
+    if not times.size:
+        return {'turns': 0}
+    median, p95 = np.quantile(times, [0.5, 0.95])
+    return {'turns': times.size, 'median_ms': float(median), 'p95_ms': float(p95)}
+
+
+class _Shares:
+    """The bootstrap statistic: columns are made once, so that a resample is cheap."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        ambiguous = np.array([outcome.opening == 'ambiguous' for outcome in outcomes])
+        asked = np.array([len(outcome.verdicts) for outcome in outcomes])
+
+        def count(name: str, wanted: bool = True) -> Any:
+            return np.array(
+                [sum(getattr(v, name) is wanted for v in outcome.verdicts) for outcome in outcomes]
+            )
+
+        good = np.array(
+            [sum(v.answerable and v.discriminating for v in o.verdicts) for o in outcomes]
+        )
+        success = np.array([outcome.success for outcome in outcomes])
+        everyone = np.ones(len(outcomes))
+        self._ratios: Mapping[str, tuple[Any, Any]] = {
+            'success': (success, everyone),
+            'success_ambiguous': (success & ambiguous, ambiguous),
+            'success_clear': (success & ~ambiguous, ~ambiguous),
+            'questions': (asked, everyone),
+            'turns': (asked + 1, everyone),
+            'needless': ((asked > 0) & ~ambiguous, ~ambiguous),
+            'missed': ((asked == 0) & ambiguous, ambiguous),
+            'unanswerable': (count('answerable', False) * ambiguous, asked * ambiguous),
+            'repeated': (count('repeated') * ambiguous, asked * ambiguous),
+            'good_questions': (good * ambiguous, asked * ambiguous),
+            'forced': (np.array([outcome.forced for outcome in outcomes]), everyone),
+            'no_box': (np.array([not outcome.grounded for outcome in outcomes]), everyone),
+        }
+
+    def __call__(self, at: Any) -> dict[str, float]:
+        return {
+            name: ratio(float(part[at].sum()), float(whole[at].sum()))
+            for name, (part, whole) in self._ratios.items()
+        }
+
+
+def _by_phrase_type(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = {}
+    for name in sorted({outcome.phrase_type for outcome in outcomes}):
+        chosen = [outcome for outcome in outcomes if outcome.phrase_type == name]
+        shares = _Shares(chosen)(np.arange(len(chosen)))
+        table[name] = {'n': len(chosen)} | {
+            key: shares[key] for key in ('success', 'questions', 'needless', 'missed')
+        }
+    return table
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return float(np.mean(values))
