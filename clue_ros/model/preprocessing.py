@@ -39,6 +39,16 @@ def check_image(image: object) -> np.ndarray:
     return image
 
 
+def squash(image: np.ndarray, size: int) -> np.ndarray:
+    """Squashes one RGB image to uint8[size, size, 3], bicubic with antialiasing.
+
+    Raises:
+        BadImageError: not uint8[H, W, 3].
+    """
+    picture = Image.fromarray(check_image(image))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
+
+
 def preprocess(images: Sequence[np.ndarray], size: int) -> Tensor:
     """Squashes images to a square and scales their values to [-1, 1].
 
@@ -57,9 +67,6 @@ def preprocess(images: Sequence[np.ndarray], size: int) -> Tensor:
     """
     if not len(images):
         raise BadImageError('no image', expected='at least one', got='none')
-    squares = [
-        np.asarray(Image.fromarray(check_image(image)).resize((size, size), Image.Resampling.BICUBIC))
-        for image in images
-    ]
+    squares = [squash(image, size) for image in images]
     pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
     return pixels.to(torch.float32).div_(127.5).sub_(1.0).contiguous()
