@@ -1,0 +1,250 @@
+"""Triangle meshes of the kinds, made from numbers. Metres, z up, resting on z = 0.
+
+Every builder returns an object's parts: the body, which carries the object's colour, and an
+accent in a neutral tone (a can's lid, a bottle's cap), which helps to tell kinds apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+SEGMENTS = 28
+VARIANTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Vertices ``float64[n, 3]``, triangles ``int32[m, 3]`` seen counter-clockwise from outside,
+    texture coordinates ``float64[n, 2]``.
+    """
+
+    vertices: Floats
+    faces: npt.NDArray[np.int32]
+    texture: Floats
+
+    def scaled(self, factor: float) -> Mesh:
+        return Mesh(self.vertices * factor, self.faces, self.texture)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One variant of a kind: its body, its accent if any, and the accent's grey levels."""
+
+    body: Mesh
+    accent: Mesh | None = None
+    accent_tones: tuple[tuple[float, float, float], ...] = ((0.75, 0.75, 0.77),)
+
+
+def merge(*meshes: Mesh) -> Mesh:
+    """One mesh of several."""
+    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([m.faces + offset for m, offset in zip(meshes, offsets, strict=True)]).astype(
+            np.int32
+        ),
+        np.concatenate([mesh.texture for mesh in meshes]),
+    )
+
+
+def lathe(profile: Sequence[tuple[float, float]], segments: int = SEGMENTS) -> Mesh:
+    """Turn a profile around z.
+
+    Args:
+        profile: (radius, height) from the bottom centre outwards and upwards; the solid lies on
+            its left, so that a profile running up on the outside has outward normals.
+        segments: facets around the axis.
+    """
+    points = np.asarray(profile, dtype=np.float64)
+    angles = np.linspace(0, 2 * np.pi, segments + 1)
+    lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    radius, height = points[:, :1], points[:, 1:]
+    grid = np.stack(
+        [radius * np.cos(angles), radius * np.sin(angles), height + 0 * angles], axis=-1
+    )
+    texture = np.stack(
+        np.broadcast_arrays(angles / (2 * np.pi) * 2, lengths[:, None] / 0.1), axis=-1
+    )
+    return _grid_mesh(grid, texture)
+
+
+def tube(path: Floats, radii: Floats, segments: int = 14, *, closed: bool = False) -> Mesh:
+    """A tube of varying radius along a path in a plane through ``path``'s points.
+
+    Args:
+        path: ``float64[n, 3]`` centre line.
+        radii: ``float64[n]``.
+        segments: facets around the centre line.
+        closed: the path's ends meet; otherwise they should have radius near 0.
+    """
+    tangents = np.gradient(path, axis=0)
+    if closed:
+        tangents[0] = tangents[-1] = path[1] - path[-2]
+    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
+    normal = np.cross(path[len(path) // 3] - path[0], path[2 * len(path) // 3] - path[0])
+    normal /= np.linalg.norm(normal)
+    side = np.cross(normal, tangents)
+    angles = np.linspace(0, 2 * np.pi, segments + 1)
+    circle = (
+        np.cos(angles)[None, :, None] * side[:, None]
+        + np.sin(angles)[None, :, None] * normal[None, None]
+    )
+    grid = path[:, None] + radii[:, None, None] * circle
+    texture = np.stack(
+        np.broadcast_arrays(np.linspace(0, 2, len(path))[:, None], angles / (2 * np.pi)), axis=-1
+    )
+    return _grid_mesh(grid, texture)
+
+
+def cuboid(width: float, depth: float, height: float, texel: float = 0.1) -> Mesh:
+    """A box with flat faces standing on z = 0; ``texel`` metres span one texture."""
+    corners = np.array(
+        [[x, y, z] for z in (0, height) for y in (-depth / 2, depth / 2) for x in (-width / 2, width / 2)]
+    )
+    quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
+    axes = [(0, 1), (0, 1), (0, 2), (0, 2), (1, 2), (1, 2)]
+    vertices = np.concatenate([corners[list(quad)] for quad in quads])
+    texture = np.concatenate(
+        [corners[list(quad)][:, list(pair)] / texel for quad, pair in zip(quads, axes, strict=True)]
+    )
+    faces = np.concatenate([[[4 * i, 4 * i + 1, 4 * i + 2], [4 * i, 4 * i + 2, 4 * i + 3]] for i in range(6)])
+    return Mesh(vertices, faces.astype(np.int32), texture)
+
+
+def shape_variants(kind: str) -> tuple[Shape, ...]:
+    """The ``VARIANTS`` shapes of a kind at medium size.
+
+    Raises:
+        KeyError: no such kind.
+    """
+    return tuple(_resting(_BUILDERS[kind](variant)) for variant in range(VARIANTS))
+
+
+def _resting(shape: Shape) -> Shape:
+    """Lower a shape until its lowest vertex touches z = 0 (a facetted tube ends above it)."""
+    parts = [part for part in (shape.body, shape.accent) if part is not None]
+    lift = min(float(part.vertices[:, 2].min()) for part in parts)
+    for part in parts:
+        part.vertices[:, 2] -= lift
+    return shape
+
+
+def _grid_mesh(grid: Floats, texture: Floats) -> Mesh:
+    """Triangulate ``float64[rows, columns, 3]``; triangles without area are dropped."""
+    rows, columns = grid.shape[:2]
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]
+    faces = np.concatenate(
+        [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)]
+    )
+    vertices = grid.reshape(-1, 3)
+    first, second, third = (vertices[faces[:, i]] for i in range(3))
+    area = np.linalg.norm(np.cross(second - first, third - first), axis=1)
+    return Mesh(vertices, faces[area > 1e-10].astype(np.int32), texture.reshape(-1, 2).copy())
+
+
+def _mug(variant: int) -> Shape:
+    top, bottom, height = ((.043, .040, .095), (.047, .036, .088), (.040, .040, .105), (.046, .044, .082))[variant]
+    wall = 0.005
+    body = lathe(
+        [(0, 0), (bottom - .004, 0), (bottom, .004), (top, height - .003), (top - wall / 2, height),
+         (top - wall, height - .003), (bottom - wall, .010), (bottom - wall - .006, .007), (0, .007)]
+    )
+    angles = np.linspace(np.pi / 2 + .15, -np.pi / 2 - .15, 12)
+    reach, drop = (.034, .030, .032, .036)[variant], height * (.33, .30, .31, .33)[variant]
+    middle = (top + bottom) / 2
+    path = np.stack(
+        [middle - .004 + reach * np.cos(angles), 0 * angles, height * .52 + drop * np.sin(angles)], -1
+    )
+    return Shape(merge(body, tube(path, np.full(len(path), .0075), 10)))
+
+
+def _bowl(variant: int) -> Shape:
+    radius, height, foot = ((.080, .058, .032), (.076, .066, .038), (.088, .052, .036), (.072, .060, .030))[variant]
+    wall = 0.005
+    t = np.linspace(0, np.pi / 2, 8)
+    outer = [(foot + (radius - foot) * np.sin(a), .006 + (height - .006) * (1 - np.cos(a))) for a in t]
+    inner = [
+        (max(foot + (radius - foot) * np.sin(a) - wall, 0), .012 + (height - .012) * (1 - np.cos(a)))
+        for a in t[::-1]
+    ]
+    return Shape(lathe([(0, 0), (foot, 0), *outer, *inner, (0, .012)]))
+
+
+def _bottle(variant: int) -> Shape:
+    radius, height, shoulder, neck = (
+        (.036, .215, .62, .013), (.033, .235, .55, .012), (.040, .195, .58, .015), (.034, .225, .70, .014)
+    )[variant]
+    cap = height * .90
+    body = lathe(
+        [(0, 0), (radius - .004, 0), (radius, .005), (radius, height * shoulder),
+         (radius * .93, height * (shoulder + .05)), (radius * .62, height * (shoulder + .11)),
+         (neck, height * min(shoulder + .17, .86)), (neck, cap), (0, cap)]
+    )
+    lid = lathe([(0, cap), (neck * 1.25, cap), (neck * 1.25, height - .002), (neck * 1.1, height), (0, height)])
+    return Shape(body, lid, ((.85, .85, .85), (.12, .12, .12), (.55, .55, .57)))
+
+
+def _can(variant: int) -> Shape:
+    radius, height = ((.034, .112), (.036, .104), (.032, .122), (.038, .098))[variant]
+    rim = .006
+    body = lathe([(0, rim), (radius - .001, rim), (radius, rim + .001), (radius, height - rim), (0, height - rim)])
+    low = lathe([(0, 0), (radius * .88, 0), (radius * .97, rim), (0, rim + .0005)])
+    high = lathe(
+        [(0, height - rim - .0005), (radius * .98, height - rim), (radius * .86, height),
+         (radius * .80, height), (radius * .78, height - .004), (0, height - .004)]
+    )
+    return Shape(body, merge(low, high), ((.72, .72, .74), (.62, .62, .64), (.80, .80, .82)))
+
+
+def _box(variant: int) -> Shape:
+    return Shape(cuboid(*((.095, .075, .065), (.110, .055, .135), (.085, .085, .085), (.130, .085, .048))[variant]))
+
+
+def _ball(variant: int) -> Shape:
+    radius = (.042, .046, .040, .049)[variant]
+    t = np.linspace(0, np.pi, 15)
+    return Shape(lathe([(radius * np.sin(a), radius - radius * np.cos(a)) for a in t]))
+
+
+def _banana(variant: int) -> Shape:
+    bend, length, thick = ((1.5, .19, .022), (1.8, .20, .021), (1.25, .18, .023), (1.6, .185, .024))[variant]
+    angles = np.linspace(-bend / 2, bend / 2, 21)
+    bow = length / bend
+    u = np.linspace(-1, 1, 21)
+    radii = thick * np.clip(1 - np.abs(u) ** 3.2, .02, 1) ** .6 + .004 * (np.abs(u) < .999)
+    path = np.stack([bow * np.sin(angles), bow * (1 - np.cos(angles)), 0 * angles + radii.max()], -1)
+    path[:, 1] -= path[:, 1].mean()
+    whole = tube(path, radii, 10)
+    ends = [
+        tube(path[part], radii[part] + .0012, 10) for part in (slice(0, 3), slice(18, 21))
+    ]
+    return Shape(whole, merge(*ends), ((.16, .11, .06), (.22, .16, .08)))
+
+
+def _plate(variant: int) -> Shape:
+    radius, height, well = ((.098, .022, .60), (.092, .025, .64), (.105, .020, .56), (.088, .024, .66))[variant]
+    return Shape(
+        lathe(
+            [(0, 0), (radius * well, 0), (radius, height - .002), (radius - .001, height),
+             (radius * .97, height), (radius * well * .98, .005), (0, .005)], 36
+        )
+    )
+
+
+def _donut(variant: int) -> Shape:
+    ring, thick = ((.046, .022), (.050, .020), (.044, .024), (.052, .023))[variant]
+    angles = np.linspace(0, 2 * np.pi, 33)
+    path = np.stack([ring * np.cos(angles), ring * np.sin(angles), 0 * angles + thick], -1)
+    return Shape(tube(path, np.full(33, thick), 14, closed=True))
+
+
+_BUILDERS = {
+    'mug': _mug, 'bowl': _bowl, 'bottle': _bottle, 'can': _can, 'box': _box,
+    'ball': _ball, 'banana': _banana, 'plate': _plate, 'donut': _donut,
+}
