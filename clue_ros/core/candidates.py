@@ -32,6 +32,24 @@ _NEUTRAL_SIZES = frozenset({'medium', 'normal', 'average', 'medium-sized'})
 _ARTICLES = frozenset({'the', 'a', 'an', 'this', 'that', 'some', 'and'})
 
 
+_SYNONYMS = tuple(
+    frozenset(group.split())
+    for group in (
+        'mug cup',
+        'box carton',
+        'can tin',
+        'ball sphere',
+        'donut doughnut',
+        'bottle flask',
+        'plate dish',
+        'grey gray',
+        'small little tiny',
+        'large big huge',
+        'purple violet',
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One object that fits the request.
@@ -89,6 +107,16 @@ class Appearance:
 def words_of(text: str) -> list[str]:
     """Lower-case words, hyphens and apostrophes kept inside them."""
     return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.casefold())
+
+
+def same_word(word: str) -> frozenset[str]:
+    """The word and those of the same meaning, singular: "cups" -> cups, cup, mug."""
+    found = {word}
+    for form in {word, word.removesuffix('s'), word.removesuffix('es')}:
+        for group in _SYNONYMS:
+            if form in group:
+                found |= group
+    return frozenset(found)
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from clue_ros.core.candidates import COLOURS, SIZES, words_of
+
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
     r'(?:(?:can|could|would|will) you|i(?: would|\'d)? (?:like|want|need)(?: you)?(?: to)?'
@@ -26,6 +28,40 @@ _TAIL = re.compile(
 )
 _ARTICLE = re.compile(r'^(?:the|a|an|that|this|those|these|some|any|my|your)\b\s*', re.IGNORECASE)
 
+# A phrase with one of these means one object even where several of the kind are in view.
+_SIDE = r'(?:left|right|middle|centre|center|front|back|rear|top|bottom|corner)'
+_BESIDE = re.compile(
+    rf'\b(?:(?:to|on|at|in) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}|{_SIDE} of|in front'
+    r'|next to|beside|near|close(?:st)? to|nearest to|behind|between|above|below|under|beneath|by the'
+    r'|(?:that|which) (?:is|stands|lies))\b.*',
+    re.IGNORECASE,
+)
+_RANKED = re.compile(
+    rf'\b(?:leftmost|rightmost|{_SIDE}|nearest|closest|farthest|furthest|biggest|largest|smallest'
+    r'|tallest|first|second|third|last)\b',
+    re.IGNORECASE,
+)
+_REPLY_LEAD = re.compile(
+    r"^(?:(?:no|nope|yes|yeah|not those|neither|none(?: of (?:them|these|those))?|i (?:mean|meant|want)"
+    r"|i['’]d like|it['’]s|it is|that['’]s|the thing is|actually|rather|but)\b[\s,.;]*)+",
+    re.IGNORECASE,
+)
+_PRONOUNS = frozenset({'one', 'ones', 'the', 'a', 'an', 'that', 'this', 'it', 'is'})
+_ADJECTIVES = frozenset(COLOURS | SIZES.keys())
+
+
+def split_relation(phrase: str) -> tuple[str, str]:
+    """The thing, and what singles it out by its place or rank.
+
+    "red mug next to the bowl" -> "red mug", "next to the bowl"; "leftmost mug" -> "mug", "leftmost".
+    The second part is empty where the phrase holds no relation.
+    """
+    match = _BESIDE.search(phrase) or _RANKED.search(phrase)
+    if match is None:
+        return phrase, ''
+    thing = ' '.join(f'{phrase[: match.start()]} {phrase[match.end() :]}'.split())
+    return thing, match.group().strip()
+
 
 def strip_verb(instruction: str) -> str:
     """The request without verbs and politeness: "could you get me the mug please" -> "the mug".
@@ -41,6 +77,27 @@ def noun_phrase(instruction: str) -> str:
     """The request's noun phrase without article: "bring me the red mug" -> "red mug"."""
     phrase = strip_verb(instruction)
     return _ARTICLE.sub('', phrase) or phrase
+
+
+def refine_phrase(phrase: str, reply: str) -> str:
+    """What to look for after a reply that describes the object: "mug", "no, the green one" -> "green mug".
+
+    The reply's own noun replaces the phrase; where it has none ("the green one", "next to the
+    bowl"), the phrase lends its noun, and gives up its adjectives of the same sort.
+    """
+    content = noun_phrase(_REPLY_LEAD.sub('', reply.strip()))
+    thing, relation = split_relation(content)
+    adjectives = [word for word in words_of(thing) if word in _ADJECTIVES]
+    if any(word not in _ADJECTIVES and word not in _PRONOUNS for word in words_of(thing)):
+        return content
+    kept = [
+        word
+        for word in phrase.split()
+        if not any(word in sort and sort & set(adjectives) for sort in (COLOURS, SIZES.keys()))
+    ]
+    ranked = _BESIDE.search(relation) is None
+    parts = [relation, *adjectives, *kept] if ranked else [*adjectives, *kept, relation]
+    return ' '.join(part for part in parts if part)
 
 
 def _strip(text: str, pattern: re.Pattern[str]) -> str:

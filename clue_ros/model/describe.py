@@ -1,0 +1,137 @@
+"""What is to be seen in a box: by asking about the box, or about the picture cut out around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.candidates import Appearance, Candidate, same_word, words_of
+from clue_ros.core.locations import format_bins
+from clue_ros.model.adapters import Adapters
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.decoding import Decoded, decode_batch
+from clue_ros.model.grammar import TextGrammar
+from clue_ros.model.prompt import build_prompt, collate
+from clue_ros.model.work import Work
+
+MAX_DESCRIPTION_TOKENS = 12
+_CROP_MARGIN = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the model says about one box.
+
+    Attributes:
+        text: such as "small red mug".
+        likelihoods: for each word that was looked for, the highest probability that the model gave it
+            (or a word of the same meaning) at any place of its answer.
+    """
+
+    text: str
+    likelihoods: dict[str, float]
+
+
+class Describer:
+    """Describes boxes with the base model, without adapters.
+
+    Args:
+        backbone: the model.
+        adapters: switched off while describing.
+        prompts: texts of the checkpoint.
+    """
+
+    def __init__(self, backbone: Backbone, adapters: Adapters, prompts: Prompts) -> None:
+        self._backbone = backbone
+        self._adapters = adapters
+        self._template = prompts.describe
+        self.by_crop = '{noun}' in prompts.describe
+
+    def describe(
+        self, work: Work, candidates: Sequence[Candidate], words: Sequence[str] = ()
+    ) -> list[Description]:
+        """One description per candidate, in one batch.
+
+        Args:
+            candidates: with boxes of the work's image.
+            words: words whose likelihood is wanted.
+        """
+        if not candidates:
+            return []
+        work.check()
+        with work.clock.stage('describe'), self._adapters.active(None):
+            prompts = [
+                build_prompt(self._backbone, self._question(candidate)) for candidate in candidates
+            ]
+            answers = decode_batch(
+                self._backbone,
+                self._features(work, candidates),
+                collate(self._backbone, prompts),
+                TextGrammar(),
+                max_new_tokens=MAX_DESCRIPTION_TOKENS,
+                cancel=work.cancel,
+                keep_logits=bool(words),
+            )
+            return [
+                Description(
+                    self._text(candidate, answer),
+                    {word: self._likelihood(word, answer) for word in words},
+                )
+                for candidate, answer in zip(candidates, answers, strict=True)
+            ]
+
+    def _question(self, candidate: Candidate) -> str:
+        if self.by_crop:
+            return self._template.format(noun=_noun(candidate))
+        return self._template.format(box=format_bins(candidate.bins))
+
+    def _features(self, work: Work, candidates: Sequence[Candidate]) -> Tensor:
+        """The whole image once, or one crop per candidate."""
+        if not self.by_crop:
+            return work.view.features
+        crops = [crop(work.view.image, candidate.box) for candidate in candidates]
+        return self._backbone.encode_images(self._backbone.preprocess(crops))
+
+    def _text(self, candidate: Candidate, answer: Decoded) -> str:
+        """The answer itself, or the answered colour before the noun."""
+        text = ' '.join(words_of(answer.text))
+        return f'{text} {_noun(candidate)}' if self.by_crop else text
+
+    def _likelihood(self, word: str, answer: Decoded) -> float:
+        """Highest probability of a word's first piece, or of a same-meaning word's."""
+        spellings = {form for same in same_word(word) for form in (same, f' {same}')}
+        ids = sorted(
+            {
+                pieces[0]
+                for form in spellings
+                if (pieces := self._backbone.tokenizer.encode(form, add_special_tokens=False))
+                and pieces[0] != self._backbone.tokenizer.unk_token_id
+                and not bool(self._backbone.vocabulary.space_mask[pieces[0]])
+            }
+        )
+        if not ids:
+            return 0.0
+        chosen = torch.stack(answer.logits).float().softmax(-1)[:, ids].sum(-1)
+        return float(chosen.max())
+
+
+def crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The part of the image around a box, with a margin of 15 %, at least one pixel."""
+    height, width = image.shape[:2]
+    across, deep = box.width * _CROP_MARGIN, box.height * _CROP_MARGIN
+    left = min(max(int(box.x_min - across), 0), width - 1)
+    top = min(max(int(box.y_min - deep), 0), height - 1)
+    right = max(min(int(np.ceil(box.x_max + across)), width), left + 1)
+    bottom = max(min(int(np.ceil(box.y_max + deep)), height), top + 1)
+    return image[top:bottom, left:right]
+
+
+def _noun(candidate: Candidate) -> str:
+    return Appearance.of(candidate.label).kind or 'object'

@@ -1,0 +1,128 @@
+"""The ambiguity detector (section III-B): adapter A and a head, in any variant of Table I."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import CheckpointError
+from clue_ros.core.instruction import strip_verb
+from clue_ros.model.adapters import Adapters
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.detector_heads import MapHead, YesNoHead
+from clue_ros.model.prefix import run_blocks
+from clue_ros.model.prompt import Prompt, PromptBatch, QueryTokens, build_prompt, collate
+from clue_ros.model.readout import read_attention
+from clue_ros.model.variants import Variant
+
+DETECTOR, DECODER = 'detector', 'decoder'
+"""Names of adapter A and adapter B."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What the detector makes of a batch.
+
+    Attributes:
+        logits: float32 (B,), before calibration.
+        attention: float32 (B, rows, cols) in [0, 1], or None where the variant reads none.
+    """
+
+    logits: Tensor
+    attention: Tensor | None
+
+
+class Detector:
+    """One variant over a backbone. Differentiable: training and inference share this path.
+
+    Args:
+        backbone: the model.
+        adapters: where adapter A is found under its name; a detector without it runs on the base.
+        variant: what is read, how deep.
+        block: zero-based block of the half-depth variants.
+        prompts: texts of the checkpoint.
+        head: the map head, for variants that read the map.
+
+    Raises:
+        CheckpointError: the head is missing or the block does not exist.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        adapters: Adapters,
+        variant: Variant,
+        *,
+        block: int,
+        prompts: Prompts,
+        head: MapHead | None = None,
+    ) -> None:
+        if not 0 <= block < backbone.blocks:
+            raise CheckpointError(
+                'detector block', expected=f'0..{backbone.blocks - 1}', got=block,
+                remedy='Train the detector on a block that the backbone has.',
+            )
+        if (variant.output == 'map') != (head is not None):
+            raise CheckpointError(
+                f'detector {variant.name}',
+                expected='a map head' if variant.output == 'map' else 'no map head',
+                got='none' if head is None else 'one',
+                remedy='Save the detector with the variant that it was trained as.',
+            )
+        self.backbone = backbone
+        self.adapters = adapters
+        self.variant = variant
+        self.block = block
+        self.prompts = prompts
+        self.head = head
+        self.adapter = DECODER if variant.tuned == 'decoder' else DETECTOR
+        self._yes_no = YesNoHead(backbone) if variant.output == 'answer' else None
+
+    def text_of(self, dialog: Dialog) -> str:
+        """What the detector reads of a dialog: the request, then the whole linearised dialog."""
+        if self.prompts.strip_verb and self.variant.conditioning != 'clarify':
+            dialog = replace(dialog, instruction=strip_verb(dialog.instruction))
+        return dialog.linearise()
+
+    def prompt(self, text: str) -> Prompt:
+        """The variant's prompt for ``text_of`` a dialog."""
+        return query_prompt(self.backbone, self.prompts, self.variant.conditioning, text)
+
+    def collate(self, prompts: Sequence[Prompt]) -> PromptBatch:
+        """Prompts as one batch."""
+        return collate(self.backbone, prompts)
+
+    def __call__(self, features: Tensor, batch: PromptBatch) -> Detection:
+        """Judge a batch.
+
+        Args:
+            features: float (B or 1, N, D) image features.
+            batch: prompts of :meth:`prompt`.
+        """
+        name = self.adapter if self.adapter in self.adapters.names else None
+        with self.adapters.active(name):
+            if self.head is not None:
+                attention = read_attention(self.backbone, features, batch, self.block).map
+                return Detection(self.head(attention[:, None]), attention)
+            last = self.variant.last_block(self.block, self.backbone.blocks)
+            hidden = run_blocks(self.backbone, features, batch, upto=last + 1, last_only=True)
+            assert self._yes_no is not None
+            return Detection(self._yes_no(hidden[:, 0]), None)
+
+
+def query_prompt(backbone: Backbone, prompts: Prompts, conditioning: str, text: str) -> Prompt:
+    """The prompt whose text rows eq. (2) averages, its conditioning word excluded as configured."""
+    template: str = getattr(prompts, conditioning)
+    return build_prompt(
+        backbone,
+        template.format(text=text),
+        conditioning=template.removesuffix(' {text}'),
+        queries=QueryTokens(
+            exclude_conditioning=prompts.exclude_conditioning,
+            exclude_newline=prompts.exclude_newline,
+        ),
+    )

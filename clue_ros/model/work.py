@@ -1,0 +1,37 @@
+"""What one call carries through its stages: the image, the clock, and how to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clue_ros.core.errors import CanceledError
+from clue_ros.model.decoding import Cancel
+from clue_ros.model.stopwatch import Stopwatch
+from clue_ros.model.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One call of the engine on one image.
+
+    Attributes:
+        view: the image.
+        clock: counts milliseconds by stage.
+        cancel: looked at between stages and between tokens.
+        on_token: receives the pieces of a freely decoded question.
+    """
+
+    view: View
+    clock: Stopwatch
+    cancel: Cancel | None = None
+    on_token: Callable[[str], None] | None = None
+
+    def check(self) -> None:
+        """Stop here where the caller has cancelled.
+
+        Raises:
+            CanceledError: it has.
+        """
+        if self.cancel is not None and self.cancel.is_set():
+            raise CanceledError('the request was cancelled')
