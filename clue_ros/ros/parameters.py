@@ -1,0 +1,127 @@
+"""The table of ``settings`` as ROS parameters of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from clue_ros.core.errors import SettingsError
+from clue_ros.ros import settings
+from clue_ros.ros.settings import NodeSettings, When
+
+
+class Parameters:
+    """Declares all parameters, refuses bad changes, and gives the current ``NodeSettings``.
+
+    A bad start value (command line or YAML file) does not stop the node: it is remembered, and
+    ``read`` reports all of them at once until each was replaced by a good one.
+
+    Args:
+        node: the node that owns the parameters.
+        is_configured: whether a model is loaded, so that ``CONFIGURE`` parameters are locked.
+    """
+
+    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
+        self._node = node
+        self._is_configured = is_configured
+        self._bad_start_values: dict[str, str] = {}
+        for name in settings.NAMES:
+            self._declare(name)
+        node.add_on_set_parameters_callback(self._validate)
+        node.add_post_set_parameters_callback(self._forget_bad_start_values)
+
+    def read(self) -> NodeSettings:
+        """The current values.
+
+        Raises:
+            SettingsError: with every bad one.
+        """
+        values = self._values()
+        found = [*self._bad_start_values.values(), *settings.problems(values)]
+        if found:
+            raise SettingsError(
+                'bad parameters', found, remedy='Set them right and configure again.'
+            )
+        return NodeSettings(**values)
+
+    def _values(self) -> dict[str, Any]:
+        values = {name: self._node.get_parameter(name).value for name in settings.NAMES}
+        return {
+            name: tuple(value) if isinstance(value, (list, tuple)) else value
+            for name, value in values.items()
+        }
+
+    def _declare(self, name: str) -> None:
+        start = settings.default(name)
+        value = list(start) if isinstance(start, tuple) else start
+        descriptor = _descriptor(name)
+        try:
+            self._node.declare_parameter(name, value, descriptor)
+        except (
+            InvalidParameterTypeException,
+            InvalidParameterValueException,
+            ParameterUninitializedException,
+        ):
+            override = self._node._parameter_overrides[name].value
+            number = isinstance(start, float) and isinstance(override, int)
+            if number and not settings.check(name, override):
+                # `threshold: 1` in YAML is a whole number, and what the person meant is clear.
+                self._node.declare_parameter(name, float(override), descriptor, True)
+                return
+            self._bad_start_values[name] = (
+                settings.check(name, override) or f'{name}: unusable value {override!r}'
+            )
+            self._node.declare_parameter(name, value, descriptor, True)
+
+    def _validate(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        """Judge all changes together, without side effects."""
+        ours = {item.name: item.value for item in changes if item.name in settings.NAMES}
+        found = settings.problems({**self._values(), **ours})
+        if self._is_configured():
+            found += [
+                f'{name}: locked while a model is loaded. Clean the node up first'
+                for name, value in ours.items()
+                if settings.rule(name).when is When.CONFIGURE and not self._is_current(name, value)
+            ]
+        return SetParametersResult(successful=not found, reason='; '.join(found))
+
+    def _is_current(self, name: str, value: Any) -> bool:
+        current = self._node.get_parameter(name).value
+        if isinstance(current, (list, tuple)):
+            return list(current) == list(value)
+        return bool(current == value)
+
+    def _forget_bad_start_values(self, changes: list[Parameter[Any]]) -> None:
+        for item in changes:
+            self._bad_start_values.pop(item.name, None)
+
+
+def _descriptor(name: str) -> ParameterDescriptor:
+    rule, value = settings.rule(name), settings.default(name)
+    descriptor = ParameterDescriptor(
+        description=f'{rule.meaning}. Takes effect at {rule.when.value}.',
+        additional_constraints=f'one of {", ".join(rule.choices)}' if rule.choices else '',
+        read_only=rule.when is When.START,
+    )
+    if rule.low is not None and rule.high is not None:
+        if isinstance(value, float):
+            span = FloatingPointRange(from_value=float(rule.low), to_value=float(rule.high))
+            descriptor.floating_point_range = [span]
+        else:
+            span = IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=1)
+            descriptor.integer_range = [span]
+    return descriptor

@@ -1,0 +1,106 @@
+"""What a spoken utterance is meant to do, given what the robot asked or showed last."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+from clue_ros.core.instruction import noun_phrase, strip_verb
+from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.turn import Question
+
+
+class Intent(Enum):
+    """What to do with an utterance."""
+
+    INSTRUCTION = 'begin a dialog'
+    REPLY = 'answer the open question'
+    CORRECTION = 'correct the last box'
+    CANCEL = 'end the dialog'
+    CONFIRMATION = 'nothing: the person is content'
+    NOTHING_OPEN = 'a reply, but nothing was asked'
+
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_PRONOUNS = frozenset({'one', 'ones', 'it', 'that', 'this', 'them', 'those', 'these', 'other'})
+_PLACES = frozenset(
+    {'left', 'right', 'front', 'back', 'top', 'bottom', 'middle', 'centre', 'center', 'side', 'end'}
+    | {'first', 'second', 'third', 'last', 'nearest', 'closest', 'farthest', 'corner'}
+)
+_RELATIONS = frozenset(
+    {'on', 'in', 'at', 'next', 'behind', 'beside', 'with', 'to', 'near', 'of', 'from', 'under'}
+    | {'above', 'below', 'between', 'by', 'over', 'that', 'which', 'closest', 'nearest'}
+)
+_REFUSAL = re.compile(
+    r"^(?:no|nope|wrong|not|that's not|that is not|i meant|i said)\b", re.IGNORECASE
+)
+
+
+def intent_of(
+    text: str,
+    *,
+    cancel_phrases: Iterable[str],
+    instruction: str = '',
+    question: Question | None = None,
+    just_grounded: bool = False,
+) -> Intent:
+    """Decide what an utterance is meant to do.
+
+    Args:
+        text: the utterance, cleaned.
+        cancel_phrases: utterances that cancel.
+        instruction: the request of the dialog whose question is open.
+        question: the open question, None when the robot waits for nothing.
+        just_grounded: a box was shown a moment ago, so "no" means that box.
+    """
+    kind = classify_reply(text, tuple(cancel_phrases))
+    if kind is ReplyKind.CANCEL:
+        return Intent.CANCEL
+    if question is not None:
+        is_new = kind is ReplyKind.CONTENT and is_new_request(text, instruction, question)
+        return Intent.INSTRUCTION if is_new else Intent.REPLY
+    if just_grounded:
+        if kind is ReplyKind.YES:
+            return Intent.CONFIRMATION
+        refuses = kind in (ReplyKind.NO, ReplyKind.OTHER_ONE, ReplyKind.NEITHER)
+        if refuses or _REFUSAL.match(text):
+            return Intent.CORRECTION
+    return Intent.INSTRUCTION if kind is ReplyKind.CONTENT else Intent.NOTHING_OPEN
+
+
+def is_new_request(text: str, instruction: str, question: Question) -> bool:
+    """Whether an utterance in the middle of a dialog asks for something else altogether.
+
+    It does when it has a request's verb ("get me the spoon") and its noun appears neither in the
+    request nor in the question; "give me the red one" is a reply in a request's clothes.
+    """
+    if strip_verb(text) == text.strip().strip('.!?, '):
+        return False
+    words = _words(noun_phrase(text))
+    head = list(itertools.takewhile(lambda word: word not in _RELATIONS, words))[-1:]
+    if not head or head[0] in _PRONOUNS | _PLACES:
+        return False
+    known = set(_words(instruction)) | set(_words(question.text))
+    for option in question.options:
+        known |= set(_words(option))
+    return head[0] not in known
+
+
+def is_echo(text: str, question: str) -> bool:
+    """Whether what was heard is the robot's own question."""
+    heard, asked = _words(text), _words(question)
+    if not heard:
+        return False
+    if heard == asked:
+        return True
+    # A recogniser often starts late or ends early, but five words in the robot's order are its own.
+    span = len(heard)
+    return span >= 5 and any(
+        asked[start : start + span] == heard for start in range(len(asked) - span + 1)
+    )
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
