@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from clue_ros.core.boxes import Box
 from clue_ros.core.locations import Bins
 
-COLOURS = frozenset(
-    'red orange yellow green blue purple white black pink brown grey gray beige cyan magenta violet '
-    'turquoise silver gold golden tan teal navy maroon cream transparent clear'.split()
-)
+_COLOUR_TEXT = """
+    red orange yellow green blue purple white black pink brown grey gray beige cyan magenta
+    violet turquoise silver gold golden tan teal navy maroon cream transparent clear
+"""
+COLOURS = frozenset(_COLOUR_TEXT.split())
 _SHADES = frozenset({'dark', 'light', 'bright', 'pale', 'deep'})
 SIZES = {
     'small': -1,

@@ -122,12 +122,13 @@ class _Choice:
 
 
 # ----------------------------------------------------------------------------- words of a clause
-_SILENT = frozenset(
-    "the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah yep "
-    'ok okay please with of that this which and or to for my me you your thanks thank no so well in '
-    'on at by from be was get give bring take pick think just really object thing side colour color '
-    'coloured colored i’m it’s'.split()
-)
+_SILENT_TEXT = """
+    the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah
+    yep ok okay please with of that this which and or to for my me you your thanks thank no so
+    well in on at by from be was get give bring take pick think just really object thing side
+    colour color coloured colored i’m it’s
+"""
+_SILENT = frozenset(_SILENT_TEXT.split())
 _NEGATION = re.compile(
     r"\b(?:anything but|all but|except(?: for)?|other than|rather than|instead of|without|not"
     r"|(?:is|are|was|does|do)n['’]t|don['’]t want)\b",
@@ -250,7 +251,7 @@ def _by_words(
     Words that no candidate shares are passed over, except colours: a colour that none of the
     candidates has says that none of them is meant.
     """
-    fits = {index: 0 for index in among}
+    fits = dict.fromkeys(among, 0)
     told = 0
     for word in words:
         meanings = same_word(word)

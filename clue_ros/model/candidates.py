@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clue_ros.core.boxes import suppress
-from clue_ros.core.candidates import COLOURS, SIZES, Candidate, best, same_word, words_of
+from clue_ros.core.candidates import COLOURS, Candidate, best, words_of
 from clue_ros.core.instruction import split_relation
 from clue_ros.core.locations import decode_box
 from clue_ros.model.adapters import Adapters
@@ -26,10 +26,11 @@ UNLIKELY = 0.1
 """A box is dropped when the model gives a word of the phrase less than this probability there."""
 
 _TOKENS_PER_BOX = 10
-_FUNCTION_WORDS = frozenset(
-    'a an the of with and or in on at to from for by that which is are this these those any some one '
-    'ones object objects thing things item items'.split()
-)
+_FUNCTION_WORDS_TEXT = """
+    a an the of with and or in on at to from for by that which is are this these those any
+    some one ones object objects thing things item items
+"""
+_FUNCTION_WORDS = frozenset(_FUNCTION_WORDS_TEXT.split())
 
 
 class CandidateFinder:

@@ -41,6 +41,17 @@ class MapHead(nn.Module):
         )
         self.classifier = nn.Sequential(nn.Linear(2 * widest, wide), nn.GELU(), nn.Linear(wide, 1))
 
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> MapHead:
+        """The head that wrote these tensors.
+
+        Raises:
+            KeyError, RuntimeError: tensors are missing, unknown or of another shape.
+        """
+        head = cls(channels=state['features.0.weight'].shape[0])
+        head.load_state_dict(state)
+        return head
+
     def forward(self, attention: Tensor) -> Tensor:
         """Logits (B,) of maps (B, 1, rows, cols) in [0, 1].
 
@@ -86,6 +97,6 @@ class YesNoHead:
         self._ids = torch.tensor([*yes, *no], device=backbone.device)
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        """log p("yes") - log p("no"), float32 (B,), of states (B, D) at the last prompt token."""
+        """Log p("yes") - log p("no"), float32 (B,), of states (B, D) at the last prompt token."""
         logits = head_logits(self._backbone, hidden, self._ids).float()
         return logits[:, 0] - logits[:, 1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clue_ros.core.candidates import Candidate
-from clue_ros.core.dialog import Dialog
+from clue_ros.core.dialog import Dialog, clean_text
+from clue_ros.core.errors import InvalidRequestError, ParseError
 from clue_ros.core.turn import Question
 from clue_ros.model.decoder import Decoder
 from clue_ros.model.work import Work
@@ -18,10 +19,21 @@ class FreeAsker:
         self._decoder = decoder
 
     def ask(self, work: Work, dialog: Dialog, candidates: Sequence[Candidate]) -> Question | None:
-        """See :class:`~clue_ros.model.asking.asker.Asker`; the candidates are not looked at."""
+        """See :class:`~clue_ros.model.asking.asker.Asker`; the candidates are not looked at.
+
+        Raises:
+            ParseError: what was decoded holds no words.
+        """
         return question_of(self._decoder.ask(work, dialog).text)
 
 
-def question_of(text: str) -> Question | None:
-    """A decoded question, or None where it holds no word."""
-    return Question(text) if any(char.isalnum() for char in text) else None
+def question_of(text: str) -> Question:
+    """A decoded question.
+
+    Raises:
+        ParseError: it holds no words, or model syntax.
+    """
+    try:
+        return Question(clean_text(text, 'question'))
+    except InvalidRequestError as error:
+        raise ParseError('decoded question', expected=error.expected, got=text) from error

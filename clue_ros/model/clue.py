@@ -1,0 +1,416 @@
+"""The engine: an image and a dialog in, a question or a box out."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clue_ros.core.candidates import Candidate, best
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import (
+    BusyError,
+    ErrorCode,
+    InvalidRequestError,
+    ParseError,
+    SettingsError,
+    UnanswerableError,
+)
+from clue_ros.core.instruction import noun_phrase
+from clue_ros.core.locations import decode_box
+from clue_ros.core.policy import Policy
+from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.turn import Ambiguity, Grounding, Question, Turn, TurnStatus
+from clue_ros.model.asking.free import question_of
+from clue_ros.model.checkpoint import (
+    Checkpoint,
+    backbone_source,
+    load_checkpoint,
+    save_checkpoint,
+)
+from clue_ros.model.checkpoint_config import EMBEDDED_BACKBONE, CheckpointConfig
+from clue_ros.model.decoding import Cancel
+from clue_ros.model.gates import Decision, reading_decision
+from clue_ros.model.parts import Parts
+from clue_ros.model.reading import Reading
+from clue_ros.model.settings import Settings
+from clue_ros.model.stopwatch import Stopwatch
+from clue_ros.model.view import ViewCache
+from clue_ros.model.work import Work
+
+Image = NDArray[np.uint8]
+OnToken = Callable[[str], None]
+
+
+class Clue:
+    """Interactive visual grounding over one checkpoint.
+
+    Serves one caller at a time: a second one gets :class:`BusyError` at once rather than waiting. Images
+    are uint8 (H, W, 3) RGB; their encodings are kept by content, so that later turns and both
+    adapters share them.
+
+    Args:
+        checkpoint: the loaded model.
+
+    Raises:
+        SettingsError: the checkpoint's settings need a part that it does not have.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._parts = Parts(checkpoint)
+        self._views = ViewCache(checkpoint.backbone)
+        self._lock = threading.Lock()
+        self._settings = checkpoint.config.settings
+        self._parts.check(self._settings)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        revision: str | None = None,
+        device: str | torch.device = 'auto',
+        dtype: str | torch.dtype = 'auto',
+    ) -> Clue:
+        """Load ``tiny``, a checkpoint folder, or stock PaliGemma weights; see :func:`load_checkpoint`.
+
+        Raises:
+            CheckpointError: a part is missing, corrupted or does not fit the others.
+            InvalidRequestError: unknown device or dtype.
+        """
+        return cls(load_checkpoint(source, revision=revision, device=device, dtype=dtype))
+
+    # ------------------------------------------------------------------ settings
+    @property
+    def config(self) -> CheckpointConfig:
+        """What was loaded."""
+        return self._checkpoint.config
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The model's parts, for training and inspection."""
+        return self._checkpoint
+
+    @property
+    def settings(self) -> Settings:
+        """Gate, asker, threshold and max_turns; replaced as a whole by :meth:`configure`."""
+        return self._settings
+
+    def configure(self, **changes: Any) -> Settings:
+        """Change some settings; the next call uses them, one that is running does not.
+
+        Args:
+            changes: fields of :class:`~clue_ros.model.settings.Settings`.
+
+        Raises:
+            SettingsError: unknown names, bad values, or a part that the model lacks; nothing changes then.
+        """
+        known = {one.name for one in dataclasses.fields(Settings)}
+        unknown = sorted(changes.keys() - known)
+        if unknown:
+            raise SettingsError(
+                'settings', [f'{name}: unknown, expected {", ".join(sorted(known))}' for name in unknown]
+            )
+        settings = dataclasses.replace(self._settings, **changes)
+        self._parts.check(settings)
+        self._settings = settings
+        return settings
+
+    # ------------------------------------------------------------------ serving
+    def step(
+        self,
+        image: Image,
+        dialog: Dialog | str,
+        *,
+        max_turns: int | None = None,
+        cancel: Cancel | None = None,
+        on_token: OnToken | None = None,
+    ) -> Turn:
+        """One pass of Algorithm 1's loop: read the replies, decide, then ask or ground.
+
+        Args:
+            image: uint8 (H, W, 3) RGB; the same for all turns of a dialog.
+            dialog: request and exchanges so far. Exchanges should carry the very ``Question`` that an earlier
+                step returned: its candidates tell what a reply chose from.
+            max_turns: questions allowed in this dialog, instead of the setting.
+            cancel: like ``threading.Event``; looked at between stages and tokens.
+            on_token: receives the pieces of a freely decoded question as they come.
+
+        Returns:
+            A question, a grounding, or a failure: ``NO_OBJECT`` nothing fits, ``UNANSWERABLE`` no question
+            could separate the candidates, ``PARSE_FAILED`` the model's output is no question, ``CANCELED``
+            the last reply says so.
+
+        Raises:
+            BadImageError, InvalidRequestError: the caller's input is unusable.
+            BusyError: another caller is being served.
+            CanceledError: ``cancel`` was set.
+        """
+        dialog = _dialog(dialog)
+        with self._serving(image, cancel, on_token) as (work, settings):
+            policy = Policy(settings.max_turns if max_turns is None else max_turns)
+            if _is_cancelled(dialog):
+                return _failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
+            reading = self._parts.reader.read(work, dialog)
+            decision = self._decide(work, dialog, reading, settings)
+            if decision.nothing:
+                return _nothing_fits(work, reading, decision)
+            if decision.ambiguous and policy.may_ask(dialog):
+                try:
+                    question = self._ask(work, dialog, reading, decision, settings)
+                except (UnanswerableError, ParseError) as error:
+                    return _failed(work, error.code, str(error), decision)
+                if question is None:
+                    return _nothing_fits(work, reading, decision)
+                if not policy.is_repeated(dialog, question.text):
+                    return _asked(work, question, decision)
+            grounding = self._ground(
+                work, dialog, reading, decision, settings, forced=decision.ambiguous
+            )
+            if grounding is None:
+                return _nothing_fits(work, reading, decision)
+            return _grounded(work, grounding, decision)
+
+    def detect(
+        self, image: Image, text: Dialog | str, *, cancel: Cancel | None = None
+    ) -> Ambiguity:
+        """Whether a request is ambiguous on an image, and where it is confused."""
+        dialog = _dialog(text)
+        with self._serving(image, cancel) as (work, settings):
+            reading = self._parts.reader.read(work, dialog)
+            ambiguity = self._decide(work, dialog, reading, settings).ambiguity
+            return dataclasses.replace(ambiguity, timings=work.clock.timings())
+
+    def ground(
+        self, image: Image, dialog: Dialog | str, *, cancel: Cancel | None = None
+    ) -> Grounding | None:
+        """The box that a dialog means, without asking; None where nothing fits."""
+        dialog = _dialog(dialog)
+        with self._serving(image, cancel) as (work, settings):
+            reading = self._parts.reader.read(work, dialog)
+            return self._ground(work, dialog, reading, None, settings, forced=False)
+
+    def ask(
+        self,
+        image: Image,
+        dialog: Dialog | str,
+        *,
+        cancel: Cancel | None = None,
+        on_token: OnToken | None = None,
+    ) -> Question:
+        """The next question, whether or not the gate would ask.
+
+        Raises:
+            UnanswerableError: no question could separate the candidates, or nothing fits.
+            ParseError: the model's output is no question.
+        """
+        dialog = _dialog(dialog)
+        with self._serving(image, cancel, on_token) as (work, settings):
+            reading = self._parts.reader.read(work, dialog)
+            question = self._ask(work, dialog, reading, None, settings)
+            if question is None:
+                raise UnanswerableError(
+                    'question', expected='objects to tell apart', got=f'no {reading.phrase}'
+                )
+            return question
+
+    def warm_up(self) -> dict[str, float]:
+        """Run every path once, so that the first request meets no start-up cost; returns timings."""
+        image = np.zeros((64, 64, 3), dtype=np.uint8)
+        with self._serving(image, None) as (work, settings):
+            dialog = Dialog('get the mug')
+            reading = self._parts.reader.read(work, dialog)
+            self._decide(work, dialog, reading, settings)
+            self._ground(work, dialog, reading, None, settings, forced=False)
+            timings = work.clock.timings()
+        self._views.clear()
+        return timings
+
+    def save(self, folder: str | Path) -> None:
+        """Write the checkpoint with the present settings; atomic, see :func:`save_checkpoint`."""
+        checkpoint = self._checkpoint
+        config = dataclasses.replace(checkpoint.config, settings=self._settings)
+        source = backbone_source(checkpoint.folder, config)
+        if isinstance(source, Path):
+            # A path relative to the old folder means nothing in the new one: carry the weights along.
+            config = dataclasses.replace(config, backbone=EMBEDDED_BACKBONE)
+        save_checkpoint(
+            folder,
+            config,
+            backbone=source if isinstance(source, Path) else None,
+            adapters=checkpoint.adapters,
+            head=checkpoint.head,
+        )
+
+    # ------------------------------------------------------------------ the steps of one turn
+    def _decide(
+        self, work: Work, dialog: Dialog, reading: Reading, settings: Settings
+    ) -> Decision:
+        """Ambiguous, clear, or nothing there: by the replies where they say it, else by the gate."""
+        settled = reading_decision(work, dialog, reading)
+        return settled or self._parts.gate(settings).decide(work, dialog, reading)
+
+    def _ask(
+        self,
+        work: Work,
+        dialog: Dialog,
+        reading: Reading,
+        decision: Decision | None,
+        settings: Settings,
+    ) -> Question | None:
+        """The next question; None where nothing fits the request.
+
+        Raises:
+            UnanswerableError: no question could separate the candidates.
+            ParseError: the decoded question holds no words.
+        """
+        if settings.asker == 'free' and decision is not None and decision.answer is not None:
+            # The gate has let the decoder speak already: its answer is the question.
+            question: Question | None = question_of(decision.answer.text)
+        elif settings.asker == 'free':
+            question = self._parts.asker(settings).ask(work, dialog, ())
+        else:
+            candidates = self._candidates(work, reading, decision)
+            if not candidates and not reading.rejected:
+                return None
+            question = self._parts.asker(settings).ask(work, dialog, candidates)
+        if question is None:
+            raise UnanswerableError(
+                'question', expected='something that tells the candidates apart',
+                got='candidates that look alike', remedy='Move one of them, or point at the right one.',
+            )
+        return dataclasses.replace(question, timings=work.clock.timings())
+
+    def _ground(
+        self,
+        work: Work,
+        dialog: Dialog,
+        reading: Reading,
+        decision: Decision | None,
+        settings: Settings,
+        *,
+        forced: bool,
+    ) -> Grounding | None:
+        """The box: of the object that the replies settled, else by adapter B, else the best detection."""
+        decoder = self._parts.decoder
+        if reading.settled is not None:
+            return _grounding(work, dialog, reading.settled, forced=forced)
+        if decoder is None or settings.gate == 'detections':
+            candidates = self._candidates(work, reading, decision)
+            if not candidates:
+                return None
+            return _grounding(work, dialog, best(candidates), forced=forced)
+        said = decision.answer if decision is not None else None
+        answer = said if said is not None and said.boxes else decoder.ground(work, dialog)
+        if not answer.boxes:
+            return None
+        found = Candidate(
+            decode_box(answer.boxes[0], work.view.width, work.view.height),
+            answer.boxes[0],
+            label=reading.phrase,
+            score=answer.score,
+        )
+        return _grounding(work, dialog, found, forced=forced)
+
+    def _candidates(
+        self, work: Work, reading: Reading, decision: Decision | None
+    ) -> tuple[Candidate, ...]:
+        """What still fits: as the replies or the gate left it, else looked for now."""
+        if decision is not None and decision.candidates is not None:
+            return decision.candidates
+        if reading.candidates is not None:
+            return reading.candidates
+        return self._parts.finder.find(work, reading.phrase)
+
+    @contextmanager
+    def _serving(
+        self, image: Image, cancel: Cancel | None, on_token: OnToken | None = None
+    ) -> Iterator[tuple[Work, Settings]]:
+        """One caller at a time, with the image encoded and the settings of this moment.
+
+        Raises:
+            BusyError: another caller is being served.
+            BadImageError: the image is unusable.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise BusyError(
+                'the engine serves another caller', remedy='Try again when it has finished.'
+            )
+        try:
+            with torch.inference_mode():
+                clock = Stopwatch(self._checkpoint.backbone.device)
+                work = Work(self._views.view(image, clock), clock, cancel, on_token)
+                work.check()
+                yield work, self._settings
+        finally:
+            self._lock.release()
+
+
+def _dialog(dialog: object) -> Dialog:
+    if isinstance(dialog, str):
+        return Dialog(dialog)
+    if not isinstance(dialog, Dialog):
+        raise InvalidRequestError('dialog', expected='a Dialog or a text', got=type(dialog).__name__)
+    return dialog
+
+
+def _is_cancelled(dialog: Dialog) -> bool:
+    return bool(dialog.exchanges) and (
+        classify_reply(dialog.exchanges[-1].reply) is ReplyKind.CANCEL
+    )
+
+
+def _grounding(work: Work, dialog: Dialog, found: Candidate, *, forced: bool) -> Grounding:
+    return Grounding(
+        instruction=dialog.instruction,
+        label=found.label or noun_phrase(dialog.instruction),
+        box=found.box,
+        score=found.score,
+        forced=forced,
+        tokens=found.bins,
+        width=work.view.width,
+        height=work.view.height,
+        timings=work.clock.timings(),
+    )
+
+
+def _asked(work: Work, question: Question, decision: Decision) -> Turn:
+    return Turn(
+        TurnStatus.QUESTION,
+        ambiguity=decision.ambiguity,
+        question=question,
+        timings=work.clock.timings(),
+    )
+
+
+def _grounded(work: Work, grounding: Grounding, decision: Decision) -> Turn:
+    return Turn(
+        TurnStatus.GROUNDED,
+        ambiguity=decision.ambiguity,
+        grounding=grounding,
+        timings=work.clock.timings(),
+    )
+
+
+def _nothing_fits(work: Work, reading: Reading, decision: Decision) -> Turn:
+    message = f'there is no {reading.phrase} to be seen'
+    return _failed(work, ErrorCode.NO_OBJECT, message, decision)
+
+
+def _failed(
+    work: Work, code: ErrorCode, message: str, decision: Decision | None = None
+) -> Turn:
+    return Turn.failed(
+        code,
+        message,
+        ambiguity=None if decision is None else decision.ambiguity,
+        timings=work.clock.timings(),
+    )

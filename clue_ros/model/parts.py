@@ -1,0 +1,87 @@
+"""The engine's parts over one checkpoint, and which of them the settings choose."""
+
+from __future__ import annotations
+
+from clue_ros.model.asking.asker import Asker
+from clue_ros.model.asking.composed import ComposedAsker
+from clue_ros.model.asking.free import FreeAsker
+from clue_ros.model.calibration import Calibration
+from clue_ros.model.candidates import CandidateFinder
+from clue_ros.model.checkpoint import Checkpoint
+from clue_ros.model.decoder import Decoder
+from clue_ros.model.describe import Describer
+from clue_ros.model.detector import Detector
+from clue_ros.model.gates import BothGate, DecoderGate, DetectionsGate, DetectorGate, Gate
+from clue_ros.model.reading import Reader
+from clue_ros.model.settings import Settings, check_served
+from clue_ros.model.variants import variant_of
+
+
+class Parts:
+    """Everything that works on one checkpoint's weights.
+
+    Attributes:
+        detector: adapter A with its head, if trained.
+        decoder: adapter B, if trained.
+        finder: candidates by detection, verified.
+        reader: what replies settle.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        config, backbone, adapters = checkpoint.config, checkpoint.backbone, checkpoint.adapters
+        self._checkpoint = checkpoint
+        self.detector = (
+            Detector(
+                backbone,
+                adapters,
+                variant_of(config.variant),
+                block=config.block,
+                prompts=config.prompts,
+                head=checkpoint.head,
+            )
+            if config.variant is not None
+            else None
+        )
+        self.decoder = (
+            Decoder(backbone, adapters, config.prompts) if checkpoint.has_decoder else None
+        )
+        describer = Describer(backbone, adapters, config.prompts)
+        self.finder = CandidateFinder(backbone, adapters, config.prompts, describer)
+        self.reader = Reader(self.finder, describer, self.decoder)
+
+    def check(self, settings: Settings) -> None:
+        """Whether the settings can be served.
+
+        Raises:
+            SettingsError: they need a part that the checkpoint lacks.
+        """
+        check_served(
+            settings,
+            has_detector=self.detector is not None,
+            has_decoder=self.decoder is not None,
+        )
+
+    def gate(self, settings: Settings) -> Gate:
+        """The gate that decides under these settings."""
+        config = self._checkpoint.config
+        if settings.gate == 'detections':
+            return DetectionsGate(
+                self.finder,
+                self._checkpoint.backbone,
+                self._checkpoint.adapters,
+                config.prompts,
+                config.block,
+            )
+        gates: list[Gate] = []
+        if settings.gate in ('detector', 'both') and self.detector is not None:
+            calibration = Calibration(config.temperature, settings.threshold)
+            gates.append(DetectorGate(self.detector, calibration))
+        if settings.gate in ('decoder', 'both') and self.decoder is not None:
+            gates.append(DecoderGate(self.decoder))
+        return gates[0] if len(gates) == 1 else BothGate(*gates)
+
+    def asker(self, settings: Settings) -> Asker:
+        """The asker under these settings."""
+        if settings.asker == 'free' and self.decoder is not None:
+            return FreeAsker(self.decoder)
+        return ComposedAsker(self.finder, self._checkpoint.config.prompts.landmarks)

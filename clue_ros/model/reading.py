@@ -1,0 +1,168 @@
+"""What the replies so far have settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from clue_ros.core.boxes import Box, iou
+from clue_ros.core.candidates import Candidate, best
+from clue_ros.core.dialog import Dialog, Exchange
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.core.instruction import noun_phrase, refine_phrase
+from clue_ros.core.locations import decode_box, encode_box
+from clue_ros.core.matching import MatchKind, match_reply
+from clue_ros.core.turn import Question
+from clue_ros.model.candidates import CandidateFinder
+from clue_ros.model.decoder import Decoder
+from clue_ros.model.describe import Describer
+from clue_ros.model.work import Work
+
+SAME_OBJECT_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A dialog, as far as it is understood.
+
+    Attributes:
+        phrase: what is looked for.
+        candidates: what still fits, or None while nothing has been narrowed down.
+        settled: the one object that the replies single out.
+        rejected: everything that was offered has been turned down, without a word on what is meant.
+    """
+
+    phrase: str
+    candidates: tuple[Candidate, ...] | None = None
+    settled: Candidate | None = None
+    rejected: bool = False
+
+    def narrowed(self, candidates: tuple[Candidate, ...]) -> Reading:
+        """With these candidates left; one alone settles it."""
+        return replace(
+            self,
+            candidates=candidates,
+            settled=candidates[0] if len(candidates) == 1 else None,
+            rejected=False,
+        )
+
+
+class Reader:
+    """Reads a dialog's replies, one after the other.
+
+    A reply to a question that offered candidates is matched to them by rules. What the rules cannot
+    tell is shown to adapter B where there is one, else looked for anew with the reply's words. A
+    reply to a question without candidates is left to adapter B altogether, where there is one.
+
+    Args:
+        finder: looks for what a reply describes.
+        describer: describes candidates that another process offered.
+        decoder: adapter B, if trained.
+    """
+
+    def __init__(
+        self, finder: CandidateFinder, describer: Describer, decoder: Decoder | None
+    ) -> None:
+        self._finder = finder
+        self._describer = describer
+        self._decoder = decoder
+
+    def read(self, work: Work, dialog: Dialog) -> Reading:
+        """What the dialog's replies have settled."""
+        reading = Reading(noun_phrase(dialog.instruction))
+        for turn, exchange in enumerate(dialog.exchanges):
+            so_far = replace(dialog, exchanges=dialog.exchanges[: turn + 1])
+            reading = self._after(work, so_far, reading, exchange)
+        return reading
+
+    def _after(self, work: Work, dialog: Dialog, reading: Reading, exchange: Exchange) -> Reading:
+        """The reading after one more exchange, the last of ``dialog``."""
+        offered = self._offered(work, reading.phrase, exchange.question)
+        if not offered:
+            if self._decoder is not None and not reading.rejected:
+                return replace(reading, candidates=None, settled=None)
+            return self._look_again(work, reading, exchange.reply)
+        match = match_reply(exchange.reply, offered, exchange.question.options)
+        kept = tuple(offered[index] for index in match.kept)
+        if match.kind is MatchKind.NARROWED:
+            return reading.narrowed(kept)
+        if match.kind is MatchKind.ANY:
+            return replace(reading, candidates=kept, settled=best(kept))
+        if match.kind is MatchKind.UNCLEAR:
+            return reading.narrowed(self._shown_to_model(work, dialog, reading, offered))
+        if match.described:
+            return self._look_again(work, reading, exchange.reply)
+        others = self._others(work, reading, offered)
+        return replace(reading.narrowed(others), rejected=not others)
+
+    def _look_again(self, work: Work, reading: Reading, reply: str) -> Reading:
+        """Search with the reply's words."""
+        phrase = refine_phrase(reading.phrase, reply)
+        return replace(reading, phrase=phrase).narrowed(self._finder.find(work, phrase))
+
+    def _others(
+        self, work: Work, reading: Reading, offered: tuple[Candidate, ...]
+    ) -> tuple[Candidate, ...]:
+        """What fits the phrase and was not among the offered."""
+        known = reading.candidates
+        if known is None or len(known) <= len(offered):
+            known = self._finder.find(work, reading.phrase)
+        return tuple(
+            one for one in known if all(iou(one.box, no.box) < SAME_OBJECT_IOU for no in offered)
+        )
+
+    def _shown_to_model(
+        self, work: Work, dialog: Dialog, reading: Reading, offered: tuple[Candidate, ...]
+    ) -> tuple[Candidate, ...]:
+        """Those of the offered candidates that the model finds by the reply; all if it finds none."""
+        if self._decoder is not None:
+            answer = self._decoder.ground(work, dialog)
+            boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
+        else:
+            phrase = refine_phrase(reading.phrase, dialog.exchanges[-1].reply)
+            boxes = (
+                [found.box for found in self._finder.find(work, phrase)]
+                if phrase != reading.phrase
+                else []
+            )
+        meant = tuple(
+            one for one in offered if any(iou(one.box, box) >= SAME_OBJECT_IOU for box in boxes)
+        )
+        return meant or offered
+
+    def _offered(self, work: Work, phrase: str, question: Question) -> tuple[Candidate, ...]:
+        """The candidates of a question; described again only if this image's view forgot them."""
+        if not question.candidates:
+            return ()
+        key = ('offered', question.candidates, phrase)
+        known: tuple[Candidate, ...] | None = work.view.recall(key)
+        if known is None:
+            known = self._recognise(work, phrase, question.candidates)
+            work.view.remember(key, known)
+        return known
+
+    def _recognise(
+        self, work: Work, phrase: str, boxes: tuple[Box, ...]
+    ) -> tuple[Candidate, ...]:
+        found = {one.box: one for one in work.view.recall(('candidates', phrase)) or ()}
+        if all(box in found for box in boxes):
+            return tuple(found[box] for box in boxes)
+        plain = [_plain_candidate(box, phrase, work) for box in boxes]
+        described = self._describer.describe(work, plain)
+        return tuple(
+            replace(one, description=description.text)
+            for one, description in zip(plain, described, strict=True)
+        )
+
+
+def _plain_candidate(box: Box, phrase: str, work: Work) -> Candidate:
+    """A candidate of a box that a caller sent.
+
+    Raises:
+        InvalidRequestError: the box lies outside the image.
+    """
+    inside = box.clipped(work.view.width, work.view.height)
+    if inside is None:
+        raise InvalidRequestError(
+            'candidate box', expected=f'inside {work.view.width} x {work.view.height}', got=box.xyxy
+        )
+    return Candidate(inside, encode_box(inside, work.view.width, work.view.height), label=phrase)
