@@ -1,8 +1,8 @@
 """What a spoken request asks for: the phrase without its verb, and the noun phrase in it.
 
-The detector's prompt is ``detect {instruction}``, optionally without the leading verb; the detection
-gate and the composed questions need the bare noun phrase. English, rule-based, and harmless where
-no rule fits: the text then stays as it is.
+The detector's prompt is ``detect {instruction}``, optionally without the leading verb; the
+detection gate and the composed questions need the bare noun phrase. English, rule-based, and
+harmless where no rule fits: the text then stays as it is.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _ASK = (
     r'|let me have|do you see|where is|where\'s)'
 )
 _VERB = (
-    r'(?:get|bring|hand|give|pass|fetch|grab|take|pick(?: up)?|find|show|point (?:at|to)|reach(?: for)?'
-    r'|move|lift|locate|look for|detect|select|hold|have|see|touch|push)'
+    r'(?:get|bring|hand|give|pass|fetch|grab|take|pick(?: up)?|find|show|point (?:at|to)'
+    r'|reach(?: for)?|move|lift|locate|look for|detect|select|hold|have|see|touch|push)'
 )
 _RECIPIENT = r'(?:me|us|over|up|him|her)'
 _LEAD = re.compile(rf'^(?:{_POLITE}|{_ASK}|{_VERB}|{_RECIPIENT}|to)\b[\s,]*', re.IGNORECASE)
@@ -31,9 +31,9 @@ _ARTICLE = re.compile(r'^(?:the|a|an|that|this|those|these|some|any|my|your)\b\s
 # A phrase with one of these means one object even where several of the kind are in view.
 _SIDE = r'(?:left|right|middle|centre|center|front|back|rear|top|bottom|corner)'
 _BESIDE = re.compile(
-    rf'\b(?:(?:to|on|at|in) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}|{_SIDE} of|in front'
-    r'|next to|beside|near|close(?:st)? to|nearest to|behind|between|above|below|under|beneath|by the'
-    r'|(?:that|which) (?:is|stands|lies))\b.*',
+    rf'\b(?:(?:to|on|at|in) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}'
+    rf'|{_SIDE} of|in front|next to|beside|near|close(?:st)? to|nearest to|behind|between|above'
+    r'|below|under|beneath|by the|(?:that|which) (?:is|stands|lies))\b.*',
     re.IGNORECASE,
 )
 _RANKED = re.compile(
@@ -42,8 +42,8 @@ _RANKED = re.compile(
     re.IGNORECASE,
 )
 _REPLY_LEAD = re.compile(
-    r"^(?:(?:no|nope|yes|yeah|not those|neither|none(?: of (?:them|these|those))?|i (?:mean|meant|want)"
-    r"|i['’]d like|it['’]s|it is|that['’]s|the thing is|actually|rather|but)\b[\s,.;]*)+",
+    r'^(?:(?:no|nope|yes|yeah|not those|neither|none(?: of (?:them|these|those))?|actually|rather'
+    r"|but|i (?:mean|meant|want)|i['’]d like|it['’]s|it is|that['’]s|the thing is)\b[\s,.;]*)+",
     re.IGNORECASE,
 )
 _PRONOUNS = frozenset({'one', 'ones', 'the', 'a', 'an', 'that', 'this', 'it', 'is'})
@@ -53,8 +53,8 @@ _ADJECTIVES = frozenset(COLOURS | SIZES.keys())
 def split_relation(phrase: str) -> tuple[str, str]:
     """The thing, and what singles it out by its place or rank.
 
-    "red mug next to the bowl" -> "red mug", "next to the bowl"; "leftmost mug" -> "mug", "leftmost".
-    The second part is empty where the phrase holds no relation.
+    "red mug next to the bowl" -> "red mug", "next to the bowl"; "leftmost mug" -> "mug",
+    "leftmost". The second part is empty where the phrase holds no relation.
     """
     match = _BESIDE.search(phrase) or _RANKED.search(phrase)
     if match is None:
@@ -80,7 +80,7 @@ def noun_phrase(instruction: str) -> str:
 
 
 def refine_phrase(phrase: str, reply: str) -> str:
-    """What to look for after a reply that describes the object: "mug", "no, the green one" -> "green mug".
+    """What to look for after a reply: "mug" and "no, the green one" make "green mug".
 
     The reply's own noun replaces the phrase; where it has none ("the green one", "next to the
     bowl"), the phrase lends its noun, and gives up its adjectives of the same sort.

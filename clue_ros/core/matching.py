@@ -72,7 +72,7 @@ def match_reply(reply: str, candidates: Sequence[Candidate], options: Sequence[s
 
 
 def _other_one(every: tuple[int, ...], options: Sequence[str]) -> Match:
-    """ "The other one": the option that is called so, or something else than the one offered."""
+    """What "the other one" means: the option called so, or something else than the one offered."""
     named = tuple(index for index, option in enumerate(options) if 'other' in words_of(option))
     if named:
         return Match(MatchKind.NARROWED, named)
@@ -130,7 +130,7 @@ _SILENT_TEXT = """
 """
 _SILENT = frozenset(_SILENT_TEXT.split())
 _NEGATION = re.compile(
-    r"\b(?:anything but|all but|except(?: for)?|other than|rather than|instead of|without|not"
+    r'\b(?:anything but|all but|except(?: for)?|other than|rather than|instead of|without|not'
     r"|(?:is|are|was|does|do)n['’]t|don['’]t want)\b",
     re.IGNORECASE,
 )
@@ -164,8 +164,8 @@ _PLACES: dict[str, tuple[Axis, int]] = {
 # "left of the bowl" is a relation to something else, unless that is the picture or the speaker.
 _RELATION = re.compile(
     r'\b(?:next to|beside|behind|between|near|close to|above|below|under|on top of|by the'
-    r'|(?:left|right|front) of)\b(?!\s+(?:the\s+)?(?:table|picture|image|photo|scene|others?|them|me|you|all)\b)'
-    r'(?=\s+\w)',
+    r'|(?:left|right|front) of)\b'
+    r'(?!\s+(?:the\s+)?(?:table|picture|image|photo|scene|others?|them|me|you|all)\b)(?=\s+\w)',
     re.IGNORECASE,
 )
 _ORDINALS = {
@@ -219,7 +219,9 @@ def _word_set(candidate: Candidate, option: str) -> frozenset[str]:
 
 # ----------------------------------------------------------------------------- choosing
 def _choose(clause: str, among: tuple[int, ...], scene: _Scene) -> _Choice:
-    """The candidates ``among`` that one clause describes: by words, then sizes, ordinals, places."""
+    """The candidates ``among`` that one clause describes: by words, then sizes, ordinals,
+    places.
+    """
     relation = _RELATION.search(clause)
     side = _FROM_SIDE.search(clause)
     plain = _FROM_SIDE.sub(' ', clause)
@@ -272,9 +274,7 @@ def _by_words(
 
 def _size_known(words: list[str], scene: _Scene) -> bool:
     """Whether the size words were settled by the candidates' own descriptions."""
-    return any(
-        same_word(word) & look for word in words if word in SIZES for look in scene.looks
-    )
+    return any(same_word(word) & look for word in words if word in SIZES for look in scene.looks)
 
 
 def _by_size(sign: int, among: tuple[int, ...], scene: _Scene) -> tuple[int, ...]:
@@ -310,7 +310,7 @@ def _by_places(
 def _spread_axis(
     place: tuple[Axis, int], among: tuple[int, ...], scene: _Scene
 ) -> tuple[Axis, int]:
-    """ "The middle" is meant along the axis on which the candidates lie spread out."""
+    """Where "the middle" is: along the axis on which the candidates lie spread out."""
     if place[1] != 1:
         return place
     spreads = {}

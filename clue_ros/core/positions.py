@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from enum import Enum
 
@@ -26,6 +27,7 @@ class Axis(Enum):
         return box.center[0] if self is Axis.ACROSS else -box.y_max
 
     def extent(self, box: Box) -> float:
+        """Size of a box along the axis."""
         return box.width if self is Axis.ACROSS else box.height
 
 
@@ -38,7 +40,7 @@ def is_clear(boxes: Sequence[Box], axis: Axis) -> bool:
     """Whether a person would see that order at once: every step is a good part of a box."""
     coordinates = sorted(axis.of(box) for box in boxes)
     extent = sum(axis.extent(box) for box in boxes) / len(boxes)
-    steps = [after - before for before, after in zip(coordinates, coordinates[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(coordinates)]
     return all(step >= _CLEAR_GAP * extent for step in steps)
 
 
@@ -61,7 +63,8 @@ def corner_names(boxes: Sequence[Box]) -> tuple[str, ...] | None:
     deep = [Axis.DEEP.of(box) for box in boxes]
     middle_across, middle_deep = _midrange(across), _midrange(deep)
     names = tuple(
-        f'at the {"front" if depth < middle_deep else "back"} {"left" if x < middle_across else "right"}'
+        f'at the {"front" if depth < middle_deep else "back"} '
+        f'{"left" if x < middle_across else "right"}'
         for x, depth in zip(across, deep, strict=True)
     )
     return names if len(set(names)) == len(names) else None

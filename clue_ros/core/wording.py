@@ -105,7 +105,7 @@ def distinguish(
 
 
 def enumerate_options(options: Sequence[str]) -> str:
-    """ "a", "a or b", "a, b or c"."""
+    """Join options: "a", "a or b", "a, b or c"."""
     *head, last = options
     return f'{", ".join(head)} or {last}' if head else last
 

@@ -58,6 +58,7 @@ class CandidateFinder:
         then only the best box is kept.
 
         Args:
+            work: the call.
             phrase: noun phrase without article.
         """
         key = ('candidates', phrase)

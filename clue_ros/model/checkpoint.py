@@ -59,10 +59,12 @@ class Checkpoint:
 
     @property
     def has_detector(self) -> bool:
+        """Whether a detector was trained."""
         return self.config.variant is not None
 
     @property
     def has_decoder(self) -> bool:
+        """Whether adapter B was trained."""
         return DECODER in self.adapters.names
 
 
@@ -76,10 +78,11 @@ def load_checkpoint(
     """Load a model; nothing is ever downloaded and no pickle is ever read.
 
     Args:
-        source: ``tiny``, a checkpoint folder, or stock PaliGemma weights as folder or hub id, which need no
-            ``clue.json``: they get the training-free gate.
+        source: ``tiny``, a checkpoint folder, or stock PaliGemma weights as folder or hub id,
+            which need no ``clue.json``: they get the training-free gate.
         revision: branch, tag or commit of a hub id.
-        device, dtype: as in :meth:`Backbone.from_pretrained`.
+        device: as in :meth:`Backbone.from_pretrained`.
+        dtype: likewise.
 
     Raises:
         CheckpointError: a part is missing, corrupted or does not fit the others.
@@ -89,7 +92,9 @@ def load_checkpoint(
     if not (folder / CONFIG_NAME).is_file():
         backbone = Backbone.from_pretrained(folder, device=device, dtype=dtype)
         name = '.' if Path(source).is_dir() else str(source)
-        return Checkpoint(stock_config(backbone, name, revision), backbone, Adapters(backbone), None, folder)
+        return Checkpoint(
+            stock_config(backbone, name, revision), backbone, Adapters(backbone), None, folder
+        )
     config = CheckpointConfig.read(folder)
     backbone = Backbone.from_pretrained(
         backbone_source(folder, config), revision=config.revision, device=device, dtype=dtype
@@ -121,8 +126,8 @@ def save_checkpoint(
     Args:
         folder: where; an older checkpoint there is replaced, any other folder is refused.
         config: its ``clue.json``.
-        backbone: the base model or a folder with its files, to be embedded when ``config.backbone`` says so;
-            otherwise it is not written.
+        backbone: the base model or a folder with its files, to be embedded when
+            ``config.backbone`` says so; otherwise it is not written.
         adapters: those named ``detector`` and ``decoder`` are written.
         head: the map head, if the variant has one.
 
@@ -146,7 +151,9 @@ def save_checkpoint(
 def stock_config(
     backbone: Backbone, name: str = '.', revision: str | None = None
 ) -> CheckpointConfig:
-    """Settings for weights that know nothing of this package: gate ``detections``, composed questions."""
+    """Settings for weights that know nothing of this package: gate ``detections``, composed
+    questions.
+    """
     return CheckpointConfig(
         backbone=name,
         revision=revision,
@@ -170,14 +177,18 @@ def _load_head(folder: Path, config: CheckpointConfig, backbone: Backbone) -> Ma
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            str(path), expected='a readable safetensors file', got=error,
+            str(path),
+            expected='a readable safetensors file',
+            got=error,
             remedy='Copy the checkpoint again, or train its detector anew.',
         ) from error
     try:
         head = MapHead.from_state(state)
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
-            str(path), expected='the tensors of a map head', got=error,
+            str(path),
+            expected='the tensors of a map head',
+            got=error,
             remedy='Save the head again with this version.',
         ) from error
     return head.to(backbone.device).eval()
@@ -218,8 +229,10 @@ def _replacing(target: Path) -> Iterator[Path]:
     """A fresh folder beside ``target`` that takes its place when the block ends well."""
     if target.exists() and not (target / CONFIG_NAME).is_file() and any(target.iterdir()):
         raise CheckpointError(
-            f'cannot save to {target}', expected='no such folder, or an older checkpoint',
-            got='a folder with other files', remedy='Choose another folder.',
+            f'cannot save to {target}',
+            expected='no such folder, or an older checkpoint',
+            got='a folder with other files',
+            remedy='Choose another folder.',
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -32,8 +32,8 @@ class Prompts:
         detect: all objects that fit ``{text}``, as boxes; also what the map is read of.
         disambiguate: "yes" or "no" about ``{text}``.
         clarify: the dialog ``{text}`` that adapter B goes on with.
-        describe: what is at ``{box}`` (location tokens), or, for backbones that know no such question,
-            what the picture cut out around it shows, with the request's ``{noun}``.
+        describe: what is at ``{box}`` (location tokens), or, for backbones that know no such
+            question, what the picture cut out around it shows, with the request's ``{noun}``.
         landmarks: what ``detect`` is asked for to find other things in view, or empty.
         strip_verb: whether the detector reads "the mug" rather than "get the mug".
         exclude_conditioning: leave the conditioning word out of the query set of eq. (2).
@@ -93,8 +93,8 @@ class CheckpointConfig:
     """The content of ``clue.json``.
 
     Attributes:
-        backbone: ``backbone`` when the weights lie inside the checkpoint, a path relative to it, or a
-            hub id.
+        backbone: ``backbone`` when the weights lie inside the checkpoint, a path relative to it,
+            or a hub id.
         revision: commit, tag or branch of a hub id.
         resolution: side of the square input image in pixels.
         block: zero-based block whose attention is read (14 in the paper).
@@ -162,10 +162,13 @@ class CheckpointConfig:
                 str(path), expected='a readable JSON object', got=error, remedy=_REMEDY
             ) from error
         problems: list[str] = []
-        config = _build(cls, values, '', problems)
+        config: CheckpointConfig | None = _build(cls, values, '', problems)
         if config is None:
             raise CheckpointError(
-                str(path), expected='the fields of a checkpoint', got='; '.join(problems), remedy=_REMEDY
+                str(path),
+                expected='the fields of a checkpoint',
+                got='; '.join(problems),
+                remedy=_REMEDY,
             )
         return config
 

@@ -52,9 +52,9 @@ OnToken = Callable[[str], None]
 class Clue:
     """Interactive visual grounding over one checkpoint.
 
-    Serves one caller at a time: a second one gets :class:`BusyError` at once rather than waiting. Images
-    are uint8 (H, W, 3) RGB; their encodings are kept by content, so that later turns and both
-    adapters share them.
+    Serves one caller at a time: a second one gets :class:`BusyError` at once rather than waiting.
+    Images are uint8 (H, W, 3) RGB; their encodings are kept by content, so that later turns and
+    both adapters share them.
 
     Args:
         checkpoint: the loaded model.
@@ -80,7 +80,8 @@ class Clue:
         device: str | torch.device = 'auto',
         dtype: str | torch.dtype = 'auto',
     ) -> Clue:
-        """Load ``tiny``, a checkpoint folder, or stock PaliGemma weights; see :func:`load_checkpoint`.
+        """Load ``tiny``, a checkpoint folder, or stock PaliGemma weights; see
+        :func:`load_checkpoint`.
 
         Raises:
             CheckpointError: a part is missing, corrupted or does not fit the others.
@@ -111,13 +112,15 @@ class Clue:
             changes: fields of :class:`~clue_ros.model.settings.Settings`.
 
         Raises:
-            SettingsError: unknown names, bad values, or a part that the model lacks; nothing changes then.
+            SettingsError: unknown names, bad values, or a part that the model lacks; nothing
+                changes then.
         """
         known = {one.name for one in dataclasses.fields(Settings)}
         unknown = sorted(changes.keys() - known)
         if unknown:
             raise SettingsError(
-                'settings', [f'{name}: unknown, expected {", ".join(sorted(known))}' for name in unknown]
+                'settings',
+                [f'{name}: unknown, expected {", ".join(sorted(known))}' for name in unknown],
             )
         settings = dataclasses.replace(self._settings, **changes)
         self._parts.check(settings)
@@ -138,16 +141,16 @@ class Clue:
 
         Args:
             image: uint8 (H, W, 3) RGB; the same for all turns of a dialog.
-            dialog: request and exchanges so far. Exchanges should carry the very ``Question`` that an earlier
-                step returned: its candidates tell what a reply chose from.
+            dialog: request and exchanges so far. Exchanges should carry the very ``Question``
+                that an earlier step returned: its candidates tell what a reply chose from.
             max_turns: questions allowed in this dialog, instead of the setting.
             cancel: like ``threading.Event``; looked at between stages and tokens.
             on_token: receives the pieces of a freely decoded question as they come.
 
         Returns:
-            A question, a grounding, or a failure: ``NO_OBJECT`` nothing fits, ``UNANSWERABLE`` no question
-            could separate the candidates, ``PARSE_FAILED`` the model's output is no question, ``CANCELED``
-            the last reply says so.
+            A question, a grounding, or a failure: ``NO_OBJECT`` nothing fits, ``UNANSWERABLE`` no
+            question could separate the candidates, ``PARSE_FAILED`` the model's output is no
+            question, ``CANCELED`` the last reply says so.
 
         Raises:
             BadImageError, InvalidRequestError: the caller's input is unusable.
@@ -223,7 +226,9 @@ class Clue:
             return question
 
     def warm_up(self) -> dict[str, float]:
-        """Run every path once, so that the first request meets no start-up cost; returns timings."""
+        """Run every path once, so that the first request meets no start-up cost; returns
+        timings.
+        """
         image = np.zeros((64, 64, 3), dtype=np.uint8)
         with self._serving(image, None) as (work, settings):
             dialog = Dialog('get the mug')
@@ -240,7 +245,7 @@ class Clue:
         config = dataclasses.replace(checkpoint.config, settings=self._settings)
         source = backbone_source(checkpoint.folder, config)
         if isinstance(source, Path):
-            # A path relative to the old folder means nothing in the new one: carry the weights along.
+            # A path relative to the old folder means nothing in the new one: weights go along.
             config = dataclasses.replace(config, backbone=EMBEDDED_BACKBONE)
         save_checkpoint(
             folder,
@@ -251,10 +256,10 @@ class Clue:
         )
 
     # ------------------------------------------------------------------ the steps of one turn
-    def _decide(
-        self, work: Work, dialog: Dialog, reading: Reading, settings: Settings
-    ) -> Decision:
-        """Ambiguous, clear, or nothing there: by the replies where they say it, else by the gate."""
+    def _decide(self, work: Work, dialog: Dialog, reading: Reading, settings: Settings) -> Decision:
+        """Ambiguous, clear, or nothing there: by the replies where they say it, else by the
+        gate.
+        """
         settled = reading_decision(work, dialog, reading)
         return settled or self._parts.gate(settings).decide(work, dialog, reading)
 
@@ -284,8 +289,10 @@ class Clue:
             question = self._parts.asker(settings).ask(work, dialog, candidates)
         if question is None:
             raise UnanswerableError(
-                'question', expected='something that tells the candidates apart',
-                got='candidates that look alike', remedy='Move one of them, or point at the right one.',
+                'question',
+                expected='something that tells the candidates apart',
+                got='candidates that look alike',
+                remedy='Move one of them, or point at the right one.',
             )
         return dataclasses.replace(question, timings=work.clock.timings())
 
@@ -299,7 +306,9 @@ class Clue:
         *,
         forced: bool,
     ) -> Grounding | None:
-        """The box: of the object that the replies settled, else by adapter B, else the best detection."""
+        """The box: of the object that the replies settled, else by adapter B, else the best
+        detection.
+        """
         decoder = self._parts.decoder
         if reading.settled is not None:
             return _grounding(work, dialog, reading.settled, forced=forced)
@@ -358,7 +367,9 @@ def _dialog(dialog: object) -> Dialog:
     if isinstance(dialog, str):
         return Dialog(dialog)
     if not isinstance(dialog, Dialog):
-        raise InvalidRequestError('dialog', expected='a Dialog or a text', got=type(dialog).__name__)
+        raise InvalidRequestError(
+            'dialog', expected='a Dialog or a text', got=type(dialog).__name__
+        )
     return dialog
 
 
@@ -405,9 +416,7 @@ def _nothing_fits(work: Work, reading: Reading, decision: Decision) -> Turn:
     return _failed(work, ErrorCode.NO_OBJECT, message, decision)
 
 
-def _failed(
-    work: Work, code: ErrorCode, message: str, decision: Decision | None = None
-) -> Turn:
+def _failed(work: Work, code: ErrorCode, message: str, decision: Decision | None = None) -> Turn:
     return Turn.failed(
         code,
         message,

@@ -31,8 +31,8 @@ class Description:
 
     Attributes:
         text: such as "small red mug".
-        likelihoods: for each word that was looked for, the highest probability that the model gave it
-            (or a word of the same meaning) at any place of its answer.
+        likelihoods: for each word that was looked for, the highest probability that the model
+            gave it (or a word of the same meaning) at any place of its answer.
     """
 
     text: str
@@ -60,6 +60,7 @@ class Describer:
         """One description per candidate, in one batch.
 
         Args:
+            work: the call.
             candidates: with boxes of the work's image.
             words: words whose likelihood is wanted.
         """

@@ -63,7 +63,9 @@ class Detector:
     ) -> None:
         if not 0 <= block < backbone.blocks:
             raise CheckpointError(
-                'detector block', expected=f'0..{backbone.blocks - 1}', got=block,
+                'detector block',
+                expected=f'0..{backbone.blocks - 1}',
+                got=block,
                 remedy='Train the detector on a block that the backbone has.',
             )
         if (variant.output == 'map') != (head is not None):

@@ -15,8 +15,8 @@ _GROUPS = 8
 class MapHead(nn.Module):
     """The lightweight probe g_theta of section III-B.1: attention map -> logit of p_amb.
 
-    Three convolutions, then the mean and the maximum over the map (how spread, how peaked), then two
-    linear layers: 87,000 parameters. It works for any grid: 12x12 of the embedded model as
+    Three convolutions, then the mean and the maximum over the map (how spread, how peaked), then
+    two linear layers: 87,000 parameters. It works for any grid: 12x12 of the embedded model as
     well as 32x32. GroupNorm, because a batch norm's running statistics would differ between
     training and the robot's batch of one.
 

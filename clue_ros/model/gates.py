@@ -51,6 +51,7 @@ class Decision:
 
     @property
     def ambiguous(self) -> bool:
+        """The decision itself."""
         return self.ambiguity.ambiguous
 
 
@@ -70,6 +71,7 @@ class DetectorGate:
         self._calibration = calibration
 
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
+        """See :class:`Gate`."""
         work.check()
         text = self._detector.text_of(dialog)
         with work.clock.stage('detect'):
@@ -101,6 +103,7 @@ class DecoderGate:
         self._decoder = decoder
 
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
+        """See :class:`Gate`."""
         answer = self._decoder.choose(work, dialog)
         return Decision(
             Ambiguity(
@@ -130,6 +133,7 @@ class BothGate:
         self._decoder = decoder
 
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
+        """See :class:`Gate`."""
         first = self._detector.decide(work, dialog, reading)
         if not first.ambiguous:
             return first
@@ -161,6 +165,7 @@ class DetectionsGate:
         self._block = block
 
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
+        """See :class:`Gate`."""
         candidates = reading.candidates
         if candidates is None:
             candidates = self._finder.find(work, reading.phrase)
@@ -203,8 +208,8 @@ class DetectionsGate:
 def reading_decision(work: Work, dialog: Dialog, reading: Reading) -> Decision | None:
     """The decision where the replies leave nothing to judge, or None where a gate must.
 
-    One candidate singled out is clear, nothing found is nothing, and where all that was offered has been
-    turned down there is something to ask.
+    One candidate singled out is clear, nothing found is nothing, and where all that was offered
+    has been turned down there is something to ask.
     """
     if reading.settled is not None:
         candidates: tuple[Candidate, ...] = (reading.settled,)

@@ -72,13 +72,17 @@ class Parts:
                 config.prompts,
                 config.block,
             )
-        gates: list[Gate] = []
+        by_detector = by_decoder = None
         if settings.gate in ('detector', 'both') and self.detector is not None:
             calibration = Calibration(config.temperature, settings.threshold)
-            gates.append(DetectorGate(self.detector, calibration))
+            by_detector = DetectorGate(self.detector, calibration)
         if settings.gate in ('decoder', 'both') and self.decoder is not None:
-            gates.append(DecoderGate(self.decoder))
-        return gates[0] if len(gates) == 1 else BothGate(*gates)
+            by_decoder = DecoderGate(self.decoder)
+        if by_detector is not None and by_decoder is not None:
+            return BothGate(by_detector, by_decoder)
+        gate = by_detector or by_decoder
+        assert gate is not None, 'check() refuses settings without their part'
+        return gate
 
     def asker(self, settings: Settings) -> Asker:
         """The asker under these settings."""

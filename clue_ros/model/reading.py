@@ -113,7 +113,9 @@ class Reader:
     def _shown_to_model(
         self, work: Work, dialog: Dialog, reading: Reading, offered: tuple[Candidate, ...]
     ) -> tuple[Candidate, ...]:
-        """Those of the offered candidates that the model finds by the reply; all if it finds none."""
+        """Those of the offered candidates that the model finds by the reply; all if it finds
+        none.
+        """
         if self._decoder is not None:
             answer = self._decoder.ground(work, dialog)
             boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
@@ -140,9 +142,7 @@ class Reader:
             work.view.remember(key, known)
         return known
 
-    def _recognise(
-        self, work: Work, phrase: str, boxes: tuple[Box, ...]
-    ) -> tuple[Candidate, ...]:
+    def _recognise(self, work: Work, phrase: str, boxes: tuple[Box, ...]) -> tuple[Candidate, ...]:
         found = {one.box: one for one in work.view.recall(('candidates', phrase)) or ()}
         if all(box in found for box in boxes):
             return tuple(found[box] for box in boxes)

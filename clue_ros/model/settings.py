@@ -66,11 +66,11 @@ def check_served(settings: Settings, *, has_detector: bool, has_decoder: bool) -
         problems.append('asker free: the model has no decoder adapter')
     if problems:
         raise SettingsError(
-            'settings', problems, remedy='Use gate detections and asker composed, or train the part.'
+            'settings',
+            problems,
+            remedy='Use gate detections and asker composed, or train the part.',
         )
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

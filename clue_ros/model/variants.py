@@ -16,8 +16,8 @@ class Variant:
         name: as in ``clue.json`` and on the command line.
         conditioning: the prompt's first word.
         depth: ``half`` stops at the checkpoint's block, ``full`` runs them all.
-        tuned: LoRA on the ``last`` block that runs, on ``all`` that run, or ``decoder``: none of its
-            own, the map is read in the pass of adapter B.
+        tuned: LoRA on the ``last`` block that runs, on ``all`` that run, or ``decoder``: none of
+            its own, the map is read in the pass of adapter B.
         output: the ``map`` head on the attention, or ``answer``: "yes" against "no".
     """
 

@@ -35,10 +35,12 @@ class View:
 
     @property
     def width(self) -> int:
+        """Pixels across."""
         return int(self.image.shape[1])
 
     @property
     def height(self) -> int:
+        """Pixels down."""
         return int(self.image.shape[0])
 
     def recall(self, key: Hashable) -> Any:

@@ -18,6 +18,7 @@ class Asker(Protocol):
         """The next question, or None where no question could help.
 
         Args:
+            work: the call.
             dialog: so far.
             candidates: what still fits, as far as it is known; may be empty.
 
