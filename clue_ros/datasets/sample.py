@@ -23,6 +23,7 @@ class Sample:
         id: unique in its data set.
         image_id: samples of one picture share it; splits and bootstrap go by it.
         load_image: reads the picture, uint8 (H, W, 3) RGB; called when needed, keeps nothing.
+        width, height: of the picture, pixels.
         dialog: the request and the recorded exchanges, if any.
         box: the object that is meant, image pixels; None where it is unknown or nothing is meant.
         referents: boxes of all objects that fit the request; empty where unknown or none fits.
@@ -35,6 +36,8 @@ class Sample:
     id: str
     image_id: str
     load_image: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+    width: int
+    height: int
     dialog: Dialog
     split: str
     box: Box | None = None
@@ -52,6 +55,13 @@ class Sample:
             raise InvalidRequestError(
                 f'sample {self.id}', expected='no box and no referent where nothing fits', got=self.box
             )
+        for box in (self.box, *self.referents):
+            if box is not None and box.clipped(self.width, self.height) != box:
+                raise InvalidRequestError(
+                    f'box of sample {self.id}',
+                    expected=f'inside {self.width} x {self.height}',
+                    got=box.xyxy,
+                )
 
     @property
     def instruction(self) -> str:

@@ -1,0 +1,103 @@
+"""Samples from rendered scenes: requests with labels, and dialogs with their ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.datasets.sample import Sample
+from clue_ros.scenes.instructions import SceneInstruction, select_instructions
+from clue_ros.scenes.scene import SceneTruth
+from clue_ros.scenes.store import SceneStore
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSample(Sample):
+    """A sample whose whole scene is known.
+
+    Attributes:
+        scene: index in the scene store.
+        fitting: indices of the objects that fit the request (``referents`` are their boxes).
+        target: index of the object that is meant, or None.
+    """
+
+    scene: int = field(default=-1, kw_only=True)
+    fitting: tuple[int, ...] = field(default=(), kw_only=True)
+    target: int | None = field(default=None, kw_only=True)
+
+
+class SyntheticScenes:
+    """The samples of one folder of rendered scenes; equal arguments give equal samples.
+
+    Args:
+        folder: what ``clue scenes render`` wrote.
+        split: name of the split, one of ``sample.SPLITS``.
+        limit: use so many scenes at most; 0 uses all.
+        seed: of the requests, targets and replies.
+
+    Raises:
+        InvalidRequestError: no such folder, a malformed one, or an unfinished one.
+    """
+
+    def __init__(self, folder: Path, split: str, *, limit: int = 0, seed: int = 0) -> None:
+        self.store = SceneStore(folder)
+        self.split = split
+        self._seed = seed
+        available = len(self.store)
+        if not available:
+            raise InvalidRequestError(
+                f'scenes in {folder}', expected='at least one whole shard', got='none'
+            )
+        self.count = min(limit, available) if limit else available
+
+    @property
+    def truths(self) -> Sequence[SceneTruth]:
+        """The scenes in use."""
+        return self.store.truths[: self.count]
+
+    def openings(self, count: int) -> list[SceneSample]:
+        """Requests without dialog, balanced as ``select_instructions`` says; absent ones included.
+
+        Spread over as many scenes as there are, in order of scenes. A target is drawn among the objects that
+        fit.
+        """
+        pairs = math.ceil(count / (2 * self.count))
+        scenes = self.truths[: math.ceil(count / (2 * pairs) * _SPARE)]
+        chosen = select_instructions(scenes, self._seed, pairs)
+        rng = np.random.default_rng((self._seed, 1))
+        samples = [self._opening(number, item, rng) for number, item in enumerate(chosen)]
+        return samples[:count]
+
+    def _opening(
+        self, number: int, chosen: SceneInstruction, rng: np.random.Generator
+    ) -> SceneSample:
+        truth = self.truths[chosen.scene]
+        fitting = chosen.instruction.referents
+        target = int(rng.choice(fitting)) if fitting else None
+        return SceneSample(
+            id=f'{truth.preset.value}-{truth.seed}-{number}',
+            image_id=f'{truth.preset.value}-{truth.seed}',
+            load_image=partial(self.store.image, chosen.scene),
+            width=truth.width,
+            height=truth.height,
+            dialog=Dialog(chosen.instruction.text),
+            split=self.split,
+            box=None if target is None else truth.objects[target].box,
+            referents=tuple(truth.objects[index].box for index in fitting),
+            ambiguous=chosen.instruction.ambiguous,
+            absent=chosen.instruction.absent,
+            phrase_type=chosen.instruction.phrase_type,
+            scene=chosen.scene,
+            fitting=fitting,
+            target=target,
+        )
+
+
+_SPARE = 1.05  # a few scenes yield fewer requests than asked for

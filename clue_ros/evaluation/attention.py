@@ -1,0 +1,196 @@
+"""Whether the attention map means something: do its two heaviest regions lie on two true referents?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clue_ros.core.errors import SettingsError
+from clue_ros.core.regions import attention_regions
+from clue_ros.core.turn import Ambiguity, Region
+from clue_ros.datasets.features import FeatureTable
+from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
+from clue_ros.evaluation.metrics import with_intervals
+from clue_ros.evaluation.predict import detector_logits, detector_maps
+from clue_ros.imaging.overlay import draw_overlay
+from clue_ros.imaging.sheet import contact_sheet
+from clue_ros.model.calibration import probabilities
+from clue_ros.model.checkpoint import Checkpoint
+from clue_ros.model.parts import Parts
+
+Map = NDArray[np.float32]
+Masks = NDArray[np.uint8]
+_DRAWS = 20  # random pairs per sample
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Where one sample's attention is split.
+
+    Attributes:
+        sample: the request.
+        attention: float32 (rows, cols) in [0, 1].
+        regions: heaviest first.
+        objects: per region, the object index under its peak, or None.
+    """
+
+    sample: SceneSample
+    attention: Map
+    regions: tuple[Region, ...]
+    objects: tuple[int | None, ...]
+
+    @property
+    def hit(self) -> bool:
+        """The two heaviest regions peak on two different objects that fit the request."""
+        return two_referents(self.objects, self.sample.fitting)
+
+
+def evaluate_attention(
+    checkpoint: Checkpoint, scenes: Mapping[str, SyntheticScenes], count: int
+) -> tuple[dict[str, Any], dict[str, list[Peaks]]]:
+    """Scores on the ambiguous ones among ``count`` requests of each split.
+
+    Returns:
+        per split ``n two_referents`` with interval, ``by_phrase_type``, and the same share for two random
+        cells and for the middles of two random objects; and the peaks by split, for pictures.
+
+    Raises:
+        SettingsError: the checkpoint's detector reads no map.
+    """
+    detector = Parts(checkpoint).detector
+    if detector is None or detector.head is None:
+        raise SettingsError('attention evaluation', ['the model has no detector that reads a map'])
+    report: dict[str, Any] = {'block': checkpoint.config.block, 'variant': checkpoint.config.variant}
+    peaks: dict[str, list[Peaks]] = {}
+    for split, source in scenes.items():
+        samples = [sample for sample in source.openings(count) if sample.ambiguous]
+        maps = detector_maps(detector, samples, FeatureTable(detector.backbone, samples))
+        masks = [source.store.masks(sample.scene) for sample in samples]
+        peaks[split] = [
+            find_peaks(sample, attention, mask)
+            for sample, attention, mask in zip(samples, maps, masks, strict=True)
+        ]
+        report[split] = attention_scores(peaks[split], masks)
+    return report, peaks
+
+
+def find_peaks(sample: SceneSample, attention: Map, masks: Masks) -> Peaks:
+    """The regions of a map and what lies under their peaks."""
+    regions = attention_regions(attention, sample.width, sample.height)
+    cells = [_peak_cell(region, attention, sample) for region in regions]
+    return Peaks(
+        sample, attention, regions, tuple(object_in_cell(masks, cell, attention.shape) for cell in cells)
+    )
+
+
+def object_in_cell(masks: Masks, cell: tuple[int, int], grid: tuple[int, ...]) -> int | None:
+    """The object with the most pixels in a cell of the map, or None where there is none.
+
+    The cell is the finest place that the map can name; objects are rarely much larger.
+    """
+    (row, col), (rows, cols) = cell, grid
+    height, width = masks.shape
+    part = masks[
+        row * height // rows : -(-(row + 1) * height // rows),
+        col * width // cols : -(-(col + 1) * width // cols),
+    ]
+    counts = np.bincount(part.ravel(), minlength=2)[1:]
+    return int(counts.argmax()) if counts.any() else None
+
+
+def two_referents(objects: Sequence[int | None], fitting: Sequence[int]) -> bool:
+    """Whether the first two are different objects that fit the request."""
+    return len(objects) > 1 and objects[0] != objects[1] and {*objects[:2]} <= {*fitting}
+
+
+def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str, Any]:
+    """The share of hits, beside what chance would hit."""
+    hits = np.array([peak.hit for peak in peaks])
+    scores = with_intervals(
+        [peak.sample.image_id for peak in peaks], lambda at: {'two_referents': float(hits[at].mean())}
+    )
+    kinds = np.array([peak.sample.phrase_type for peak in peaks])
+    scores['by_phrase_type'] = {
+        str(kind): {'n': int((kinds == kind).sum()), 'two_referents': float(hits[kinds == kind].mean())}
+        for kind in np.unique(kinds)
+    }
+    rng = np.random.default_rng(0)
+    scores['random_cells'] = _chance(peaks, masks, rng, _random_cells)
+    scores['random_objects'] = _chance(peaks, masks, rng, _random_objects)
+    return scores
+
+
+def picture_grid(peaks: Sequence[Peaks], checkpoint: Checkpoint, each: int = 8) -> NDArray[np.uint8]:
+    """The first hits and the first misses as pictures, hits above."""
+    hits = [peak for peak in peaks if peak.hit][:each]
+    misses = [peak for peak in peaks if not peak.hit][:each]
+    shown = hits + misses
+    detector = Parts(checkpoint).detector
+    assert detector is not None
+    samples = [peak.sample for peak in shown]
+    logits = detector_logits(detector, samples, FeatureTable(detector.backbone, samples))
+    threshold = checkpoint.config.settings.threshold
+    images, captions = [], []
+    for peak, value in zip(shown, probabilities(logits, checkpoint.config.temperature), strict=True):
+        sample = peak.sample
+        ambiguity = Ambiguity(
+            text=sample.instruction,
+            probability=float(value),
+            threshold=threshold,
+            ambiguous=bool(value >= threshold),
+            attention=peak.attention,
+            regions=peak.regions,
+            width=sample.width,
+            height=sample.height,
+        )
+        picture = np.array(sample.load_image())
+        images.append(draw_overlay(picture, instruction=sample.instruction, ambiguity=ambiguity))
+        verdict = 'two referents' if peak.hit else 'missed'
+        captions.append(f'{verdict}, {len(sample.fitting)} fit')
+    return contact_sheet(images, captions, columns=4)
+
+
+def _peak_cell(region: Region, attention: Map, sample: SceneSample) -> tuple[int, int]:
+    rows, cols = attention.shape
+    top = round(region.box.y_min * rows / sample.height)
+    left = round(region.box.x_min * cols / sample.width)
+    part = attention[
+        top : round(region.box.y_max * rows / sample.height),
+        left : round(region.box.x_max * cols / sample.width),
+    ]
+    row, col = np.unravel_index(int(part.argmax()), part.shape)
+    return top + int(row), left + int(col)
+
+
+def _chance(
+    peaks: Sequence[Peaks],
+    masks: Sequence[Masks],
+    rng: np.random.Generator,
+    draw: Callable[[Peaks, Masks, np.random.Generator], tuple[int | None, int | None]],
+) -> float:
+    found = [
+        two_referents(draw(peak, mask, rng), peak.sample.fitting)
+        for peak, mask in zip(peaks, masks, strict=True)
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(found))
+
+
+def _random_cells(
+    peak: Peaks, masks: Masks, rng: np.random.Generator
+) -> tuple[int | None, int | None]:
+    rows, cols = peak.attention.shape
+    first, second = rng.choice(rows * cols, 2, replace=False)
+    return (
+        object_in_cell(masks, divmod(int(first), cols), (rows, cols)),
+        object_in_cell(masks, divmod(int(second), cols), (rows, cols)),
+    )
+
+
+def _random_objects(peak: Peaks, masks: Masks, rng: np.random.Generator) -> tuple[int, int]:
+    first, second = rng.choice(int(masks.max()), 2, replace=False)
+    return int(first), int(second)

@@ -1,0 +1,99 @@
+"""How well boxes are found: the guesser of section IV-B.1, the whole dialog given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.errors import SettingsError
+from clue_ros.datasets.features import FeatureTable
+from clue_ros.datasets.sample import Sample
+from clue_ros.evaluation.metrics import Floats, box_overlaps, with_intervals
+from clue_ros.evaluation.predict import guess_boxes
+from clue_ros.model.checkpoint import Checkpoint
+
+SMALL, LARGE = 0.015, 0.04
+"""Share of the picture below which a box counts as small, and above which as large."""
+
+
+def evaluate_grounding(
+    checkpoint: Checkpoint, splits: Mapping[str, Sequence[Sample]]
+) -> dict[str, Any]:
+    """Guesser scores of a checkpoint's decoder.
+
+    Args:
+        splits: by split, samples with a box (their dialogs are given whole) and absent ones.
+
+    Returns:
+        per split ``n acc50 acc50_strict mean_iou``, ``intervals``, ``by_phrase_type``, ``by_size``,
+        ``by_exchanges``, ``absent_rejected`` and ``needlessly_rejected``.
+
+    Raises:
+        SettingsError: the checkpoint has no decoder.
+    """
+    if not checkpoint.has_decoder:
+        raise SettingsError('grounding evaluation', ['the model has no trained decoder'])
+    return {split: _split(checkpoint, samples) for split, samples in splits.items()}
+
+
+def grounding_scores(samples: Sequence[Sample], predicted: Sequence[Box | None]) -> dict[str, Any]:
+    """Scores of one split; every sample has a box."""
+    overlaps = box_overlaps(predicted, [_box(sample) for sample in samples])
+    scores = with_intervals(
+        [sample.image_id for sample in samples], lambda at: _means(overlaps[at])
+    )
+    groups: dict[str, Callable[[Sample], str]] = {
+        'by_phrase_type': lambda sample: sample.phrase_type,
+        'by_size': size_of,
+        'by_exchanges': lambda sample: str(len(sample.dialog.exchanges)),
+    }
+    for name, key in groups.items():
+        keys = np.array([key(sample) for sample in samples])
+        scores[name] = {
+            str(value): {'n': int((keys == value).sum())} | _means(overlaps[keys == value])
+            for value in np.unique(keys)
+        }
+    return scores
+
+
+def size_of(sample: Sample) -> str:
+    """How much of the picture the meant object's box takes: small, medium or large."""
+    share = _box(sample).area / (sample.width * sample.height)
+    return 'small' if share < SMALL else 'large' if share > LARGE else 'medium'
+
+
+def _split(checkpoint: Checkpoint, samples: Sequence[Sample]) -> dict[str, Any]:
+    present = [sample for sample in samples if sample.box is not None]
+    absent = [sample for sample in samples if sample.absent]
+    backbone, prompts = checkpoint.backbone, checkpoint.config.prompts
+    table = FeatureTable(backbone, [*present, *absent])
+
+    def guess(of: Sequence[Sample], or_nothing: bool) -> list[Box | None]:
+        return guess_boxes(
+            backbone, checkpoint.adapters, prompts, of, table, or_nothing=or_nothing
+        )
+
+    scores = grounding_scores(present, guess(present, or_nothing=False))
+    rejected = [box is None for box in guess(present, or_nothing=True)]
+    scores['needlessly_rejected'] = float(np.mean(rejected))
+    if absent:
+        scores['absent_n'] = len(absent)
+        refused = [box is None for box in guess(absent, or_nothing=True)]
+        scores['absent_rejected'] = float(np.mean(refused))
+    return scores
+
+
+def _means(overlaps: Floats) -> dict[str, float]:
+    return {
+        'acc50': float(np.mean(overlaps >= 0.5)),
+        'acc50_strict': float(np.mean(overlaps > 0.5)),
+        'mean_iou': float(np.mean(overlaps)),
+    }
+
+
+def _box(sample: Sample) -> Box:
+    assert sample.box is not None, f'sample {sample.id} has no box'
+    return sample.box

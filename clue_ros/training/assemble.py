@@ -1,0 +1,113 @@
+"""From the outputs of the trainings to one checkpoint folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from clue_ros.core.errors import CheckpointError
+from clue_ros.model.adapters import Adapters
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint import save_checkpoint
+from clue_ros.model.checkpoint_config import (
+    EMBEDDED_BACKBONE,
+    CheckpointConfig,
+    Prompts,
+    Provenance,
+)
+from clue_ros.model.detector import DECODER, DETECTOR
+from clue_ros.model.detector_heads import MapHead
+from clue_ros.model.settings import Settings
+from clue_ros.training.detector import HEAD, RECORD
+
+_SOURCE_KEYS = ('git_revision', 'command', 'data_fingerprint', 'created')
+
+
+def assemble(
+    backbone: Path,
+    detector: Path,
+    decoder: Path,
+    out: Path,
+    *,
+    gate: str = 'detections',
+    asker: str = 'composed',
+    results: Mapping[str, float] | None = None,
+) -> CheckpointConfig:
+    """Join backbone, detector and decoder, and write the checkpoint at once.
+
+    Args:
+        backbone: model and tokenizer files; carried along inside the checkpoint.
+        detector: output folder of a detector training.
+        decoder: output folder of a decoder training.
+        out: the checkpoint; an older one is replaced.
+        gate, asker: what the checkpoint starts with.
+        results: further figures for its provenance, such as those of the test split.
+
+    Raises:
+        CheckpointError: a part is missing, corrupted or made for another backbone.
+    """
+    model = Backbone.from_pretrained(backbone)
+    adapters = Adapters(model)
+    judged, spoken = _record(detector), _record(decoder)
+    if (detector / DETECTOR).is_dir():
+        adapters.load(DETECTOR, detector / DETECTOR)
+    adapters.load(DECODER, decoder / DECODER)
+    config = CheckpointConfig(
+        backbone=EMBEDDED_BACKBONE,
+        resolution=model.image_size,
+        block=judged['block'],
+        variant=judged['variant'],
+        temperature=judged['temperature'],
+        settings=Settings(gate=gate, asker=asker, threshold=judged['threshold']),
+        prompts=Prompts(**judged['settings']['prompts']),
+        seed=judged['settings']['loop']['seed'],
+        provenance=Provenance(
+            **{key: str(judged.get(key, '')) for key in _SOURCE_KEYS},
+            measured={
+                **{f'detector_{name}': value for name, value in judged['measured'].items()},
+                **{f'decoder_{name}': value for name, value in spoken['measured'].items()},
+                **(results or {}),
+            },
+            sources={
+                'backbone': _backbone_source(backbone),
+                **{
+                    name: ', '.join(str(record.get(key, '')) for key in _SOURCE_KEYS)
+                    for name, record in ((DETECTOR, judged), (DECODER, spoken))
+                },
+            },
+        ),
+    )
+    save_checkpoint(out, config, backbone=backbone, adapters=adapters, head=_head(detector))
+    return config
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text('utf-8'))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            str(path), expected='the record of a finished training', got=str(error)
+        ) from None
+    if not isinstance(record, dict) or 'measured' not in record:
+        raise CheckpointError(str(path), expected='the record of a finished training', got=record)
+    return record
+
+
+def _head(folder: Path) -> MapHead | None:
+    if not (folder / HEAD).exists():
+        return None
+    try:
+        return MapHead.from_state(load_file(folder / HEAD))
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise CheckpointError(str(folder / HEAD), expected='a map head', got=str(error)) from None
+
+
+def _backbone_source(folder: Path) -> str:
+    path = folder / 'provenance.json'
+    return path.read_text('utf-8').strip() if path.is_file() else ''

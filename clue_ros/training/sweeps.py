@@ -1,0 +1,168 @@
+"""Trainings that compare: Table I (variants), Fig. 7 (layers) and Table III (LoRA capacity)."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from clue_ros.datasets.features import FeatureTable
+from clue_ros.datasets.sample import Sample
+from clue_ros.evaluation.ambiguity import with_labels
+from clue_ros.evaluation.grounding import grounding_scores
+from clue_ros.evaluation.predict import detector_logits, guess_boxes
+from clue_ros.model.adapters import Adapters
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.calibration import probabilities
+from clue_ros.model.detector import DECODER, DETECTOR, Detector
+from clue_ros.model.variants import HALF_LAST_CNN, VARIANTS
+from clue_ros.training import decoder as decoder_training
+from clue_ros.training import detector as detector_training
+from clue_ros.training import joint as joint_training
+from clue_ros.training.decoder import DecoderSettings
+from clue_ros.training.detector import DetectorSettings
+from clue_ros.training.joint import JointSettings
+from clue_ros.training.pairs import dialog_pairs
+
+TABLE_III = ((16, 32), (8, 16), (16, 8))
+"""(r, alpha) of Table III."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What all rows of one comparison share.
+
+    Attributes:
+        accelerator: device and precision.
+        backbone: frozen; adapters are put on and taken off.
+        table: features of the pictures of all samples below.
+        train, val: labelled requests.
+        tests: labelled requests by split.
+        folder: a subfolder per row receives its curve and state.
+    """
+
+    accelerator: Accelerator
+    backbone: Backbone
+    table: FeatureTable
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    tests: Mapping[str, Sequence[Sample]]
+    folder: Path
+
+
+def sweep_variants(
+    bench: Bench,
+    settings: DetectorSettings,
+    joint: JointSettings | None = None,
+    dialogs: Sequence[Sample] = (),
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Table I: every variant under one budget, scored on every test split.
+
+    Args:
+        settings: of all detectors; ``variant`` is set per row.
+        joint: settings of the joint variant, which is left out without.
+        dialogs: training dialogs of the joint variant.
+        names: variants; all by default.
+    """
+    rows: dict[str, Any] = {}
+    for name in names or VARIANTS:
+        print(f'variant {name}', file=sys.stderr)
+        if VARIANTS[name].tuned == 'decoder':
+            if joint is None:
+                continue
+            adapters, detector = joint_training.make_joint(bench.backbone, joint)
+            joint_training.train_joint(
+                bench.accelerator,
+                adapters,
+                detector,
+                joint,
+                dialog_pairs(dialogs),
+                bench.train,
+                bench.table,
+                bench.folder / name,
+            )
+            rows[name] = score_detector(bench, detector, joint.detector())
+            adapters.remove(DECODER)
+        else:
+            rows[name] = train_and_score(bench, dataclasses.replace(settings, variant=name), name)
+    return rows
+
+
+def sweep_layers(bench: Bench, settings: DetectorSettings) -> dict[str, Any]:
+    """Fig. 7: the head alone on the frozen backbone, for every block."""
+    frozen = dataclasses.replace(settings, variant=HALF_LAST_CNN, rank=0)
+    return {
+        str(block): train_and_score(
+            bench, dataclasses.replace(frozen, block=block), f'block-{block:02d}'
+        )
+        for block in range(bench.backbone.blocks)
+    }
+
+
+def sweep_lora(
+    bench: Bench, settings: DecoderSettings, dialogs: Mapping[str, Sequence[Sample]]
+) -> dict[str, Any]:
+    """Table III: the guesser under several LoRA capacities.
+
+    Args:
+        dialogs: annotated dialogs of ``train`` and of the test splits.
+    """
+    rows: dict[str, Any] = {}
+    pairs = dialog_pairs(dialogs['train'])
+    for rank, alpha in TABLE_III:
+        name = f'r{rank}-a{alpha}'
+        chosen = dataclasses.replace(settings, rank=rank, alpha=alpha)
+        adapters = decoder_training.make_adapter(bench.backbone, chosen)
+        decoder_training.train_decoder(
+            bench.accelerator, bench.backbone, adapters, chosen, pairs, bench.table, bench.folder / name
+        )
+        rows[name] = {'rank': rank, 'alpha': alpha}
+        for split in bench.tests:
+            present = [sample for sample in dialogs[split] if sample.box is not None]
+            boxes = guess_boxes(
+                bench.backbone, adapters, chosen.prompts, present, bench.table, or_nothing=False
+            )
+            rows[name][split] = grounding_scores(present, boxes)
+        adapters.remove(DECODER)
+    return rows
+
+
+def train_and_score(bench: Bench, settings: DetectorSettings, name: str) -> dict[str, Any]:
+    """One row: train a fresh detector, calibrate it on validation, score it on the test splits."""
+    adapters = Adapters(bench.backbone)
+    detector = detector_training.make_detector(bench.backbone, settings, adapters)
+    detector_training.train_detector(
+        bench.accelerator, detector, settings, bench.train, bench.table, bench.folder / name
+    )
+    row = score_detector(bench, detector, settings)
+    adapters.remove(DETECTOR)
+    return row
+
+
+def score_detector(bench: Bench, detector: Detector, settings: DetectorSettings) -> dict[str, Any]:
+    """Validation and test scores of a trained detector, its size and the blocks it runs."""
+    calibration, measured = detector_training.calibrate(detector, settings, bench.val, bench.table)
+    trained = [
+        *(detector.adapters.parameters(detector.adapter) if detector.adapters.names else []),
+        *(detector.head.parameters() if detector.head else []),
+    ]
+    last = detector.variant.last_block(settings.block, bench.backbone.blocks)
+    row: dict[str, Any] = {
+        'block': last,
+        'trained_parameters': sum(value.numel() for value in trained),
+        'threshold': calibration.threshold,
+        'validation': measured,
+    }
+    for split, samples in bench.tests.items():
+        with torch.inference_mode():
+            logits = detector_logits(detector, samples, bench.table)
+        row[split] = with_labels(
+            samples, probabilities(logits, calibration.temperature), calibration.threshold
+        )
+    return row
