@@ -81,6 +81,9 @@ def _other_one(every: tuple[int, ...], options: Sequence[str]) -> Match:
 
 def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[str]) -> Match:
     every = tuple(range(len(candidates)))
+    named = _named_option(reply, options)
+    if named is not None:
+        return Match(MatchKind.NARROWED, (named,))
     looks = [
         _word_set(candidate, options[index] if options else '')
         for index, candidate in enumerate(candidates)
@@ -101,6 +104,17 @@ def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[s
     if not informative:
         return Match(MatchKind.UNCLEAR, every, described=described)
     return Match(MatchKind.NARROWED, kept)
+
+
+def _named_option(reply: str, options: Sequence[str]) -> int | None:
+    """The one option that the reply repeats word for word, without denying anything."""
+    if _NEGATION.search(reply):
+        return None
+    said = f' {" ".join(words_of(reply))} '
+    repeated = [
+        index for index, option in enumerate(options) if f' {" ".join(words_of(option))} ' in said
+    ]
+    return repeated[0] if len(repeated) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +225,7 @@ def _spell(text: str, vocabulary: frozenset[str]) -> str:
 
 def _word_set(candidate: Candidate, option: str) -> frozenset[str]:
     """Words that mean this candidate; places are judged by the boxes, not by words."""
-    words = words_of(f'{option} {candidate.description} {candidate.label}')
+    words = words_of(f'{option} {candidate.description or candidate.label}')
     meanings = [same_word(word) for word in words if word not in _SILENT]
     known = frozenset().union(*meanings) if meanings else frozenset()
     return known - _PLACES.keys() - _ORDINALS.keys()

@@ -61,6 +61,8 @@ def corner_names(boxes: Sequence[Box]) -> tuple[str, ...] | None:
         return None
     across = [Axis.ACROSS.of(box) for box in boxes]
     deep = [Axis.DEEP.of(box) for box in boxes]
+    if not _is_split(boxes, Axis.ACROSS) or not _is_split(boxes, Axis.DEEP):
+        return None
     middle_across, middle_deep = _midrange(across), _midrange(deep)
     names = tuple(
         f'at the {"front" if depth < middle_deep else "back"} '
@@ -82,6 +84,15 @@ def distance(first: Box, second: Box) -> float:
     across = max(first.x_min - second.x_max, second.x_min - first.x_max, 0.0)
     deep = max(first.y_min - second.y_max, second.y_min - first.y_max, 0.0)
     return float((across**2 + deep**2) ** 0.5)
+
+
+def _is_split(boxes: Sequence[Box], axis: Axis) -> bool:
+    """Whether the boxes form two groups along an axis with a clear gap between them."""
+    values = [axis.of(box) for box in boxes]
+    middle = _midrange(values)
+    low, high = [v for v in values if v < middle], [v for v in values if v >= middle]
+    extent = sum(axis.extent(box) for box in boxes) / len(boxes)
+    return bool(low) and min(high) - max(low) >= _CLEAR_GAP * extent
 
 
 def _spread(boxes: Sequence[Box], axis: Axis, names: Sequence[str]) -> tuple[str, ...]:

@@ -162,10 +162,14 @@ def _by_appearance(candidates: Sequence[Candidate]) -> list[Phrase] | None:
     plain = [Phrase(look.kind, colour=look.colour) for look in looks]
     if _all_differ([str(phrase) for phrase in plain]):
         return plain
-    return [
+    sized = [
         replace(phrase, size=look.size) if plain.count(phrase) > 1 else phrase
         for phrase, look in zip(plain, looks, strict=True)
     ]
+    # "the small red mug or the red mug": the second would mean both.
+    if any(not one.size and plain.count(one) > 1 for one in sized):
+        return None
+    return sized
 
 
 def _by_group(candidates: Sequence[Candidate]) -> list[Phrase] | None:
