@@ -1,8 +1,9 @@
 """Labelled pairs on real photos, as Dataset 2 of section III-B.2: two requests for each picture.
 
-One row per picture: ``{"image", "ambiguous": "get the bottle", "unambiguous": "get the bottle on the
-far left"}``. The paper labelled 100 InViG photos so and never trained on them, so the samples are of
-the split ``shifted``.
+One row per picture:
+``{"image", "ambiguous": "get the bottle", "unambiguous": "get the bottle on the far left"}``.
+The paper labelled 100 InViG photos so and never trained on them, so the samples are of the split
+``shifted``.
 """
 
 from __future__ import annotations

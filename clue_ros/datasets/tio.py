@@ -173,4 +173,3 @@ def _log_row(path: Path, number: int, line: str) -> LogRow:
         answered=bool(guesses),
         turns=len(dialog) if isinstance(dialog, list) else None,
     )
-

@@ -1,0 +1,171 @@
+"""``open_dataset``: the one way that training, evaluation and ``clue data`` get samples.
+
+A data set is named by
+
+- a folder, whose layout is found out: ``data/it2p``;
+- a layout and its folders: ``invig:ANN_ROOT,IMAGE_ROOT``, ``pairs:labels.jsonl,IMAGES``;
+- ``dataset1:SCENES,IT2P``, the paper's mixture;
+- several of these, joined by ``+``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.datasets.layouts import LAYOUTS, Layout, detect_layout
+from clue_ros.datasets.mixture import read_dataset1
+from clue_ros.datasets.rows import RowReport
+from clue_ros.datasets.sample import Sample
+from clue_ros.datasets.scene_folders import split_folders
+from clue_ros.datasets.synthetic import SyntheticScenes
+
+DATASET1 = Layout(
+    'dataset1',
+    'Dataset 1 of the paper: scenes and IT2P',
+    'dataset1:SCENES,IT2P',
+    lambda place: False,  # a mixture is named, never found
+    read_dataset1,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One data set on disk.
+
+    Attributes:
+        layout: how it lies there.
+        folders: the data set, then the folders of its pictures.
+    """
+
+    layout: Layout
+    folders: tuple[Path, ...]
+
+
+@dataclass
+class Dataset:
+    """Samples of one or several data sets, read from disk whenever they are asked for.
+
+    Attributes:
+        spec: as the user named it.
+        parts: its data sets, in order.
+        report: what became of broken rows in the latest reading.
+    """
+
+    spec: str
+    parts: tuple[Part, ...]
+    report: RowReport = field(default_factory=RowReport)
+
+    def samples(self, split: str | None = None) -> Iterator[Sample]:
+        """All samples, or those of one split, one at a time.
+
+        Raises:
+            BadRowError: a row is broken and broken rows are fatal.
+        """
+        self.report = RowReport(skip_bad=self.report.skip_bad)
+        for part in self.parts:
+            for sample in part.layout.read(part.folders, self.report):
+                if split is None or sample.split == split:
+                    yield sample
+
+    def counts(self) -> dict[str, int]:
+        """Samples by split."""
+        return dict(Counter(sample.split for sample in self.samples()))
+
+    def ambiguity(self, split: str, count: int = 0, later_turns: float = 0.0) -> list[Sample]:
+        """Samples with an ambiguity label.
+
+        Args:
+            split: one of ``sample.SPLITS``.
+            count: at most so many, drawn at random but always the same; 0 gives all.
+            later_turns: share of samples that are dialogs with a reply; only rendered scenes have
+                such samples with a label, so it is theirs alone.
+        """
+        found: list[Sample] = []
+        for part in self.parts:
+            scenes = _scenes(part, split)
+            if scenes is not None:
+                number = count or 2 * scenes.count
+                found += scenes.ambiguity(number, later_turns=later_turns)
+            else:
+                found += [s for s in self._of(part, split) if s.ambiguous is not None]
+        return _at_most(found, count)
+
+    def dialogs(self, split: str, count: int = 0) -> list[Sample]:
+        """Samples whose dialog ends with a known box, or with the mark that nothing fits."""
+        found: list[Sample] = []
+        for part in self.parts:
+            scenes = _scenes(part, split)
+            if scenes is not None:
+                found += scenes.dialogs(count or 2 * scenes.count)
+            else:
+                found += [s for s in self._of(part, split) if s.box is not None or s.absent]
+        return _at_most(found, count)
+
+    def _of(self, part: Part, split: str) -> Iterator[Sample]:
+        return (s for s in part.layout.read(part.folders, self.report) if s.split == split)
+
+
+def open_dataset(spec: str | Path, *, skip_bad: bool = False) -> Dataset:
+    """The data set that a name stands for.
+
+    Args:
+        spec: see the head of this module.
+        skip_bad: leave broken rows out and count them; else the first is fatal.
+
+    Raises:
+        InvalidRequestError: no such folder or layout, or a folder of no known layout.
+    """
+    text = str(spec)
+    names = [text] if Path(text).exists() else text.split('+')
+    parts = tuple(_part(name) for name in names)
+    return Dataset(text, parts, RowReport(skip_bad=skip_bad))
+
+
+def _part(name: str) -> Part:
+    place = Path(name)
+    if place.exists():
+        return Part(detect_layout(place), (place,))
+    head, colon, rest = name.partition(':')
+    known = {**LAYOUTS, DATASET1.name: DATASET1}
+    if colon and head not in known:
+        raise InvalidRequestError(
+            f'data set {name}', expected=f'one of {", ".join(known)} before the colon', got=head
+        )
+    folders = tuple(Path(part) for part in (rest if colon else name).split(',') if part)
+    for folder in folders:
+        if not folder.exists():
+            raise InvalidRequestError(
+                f'data set {name}',
+                expected='folders that exist',
+                got=str(folder),
+                remedy='Check the path.',
+            )
+    if not folders:
+        raise InvalidRequestError(f'data set {name!r}', expected='a folder', got='nothing')
+    layout = known[head] if colon else detect_layout(folders[0])
+    if colon and layout is not DATASET1 and not layout.matches(folders[0]):
+        raise InvalidRequestError(
+            f'{folders[0]} is no {layout.title}', expected=layout.looks_for, got='other files'
+        )
+    return Part(layout, folders)
+
+
+def _scenes(part: Part, split: str) -> SyntheticScenes | None:
+    """The rendered scenes of a split, where the part is such; they balance their own requests."""
+    if part.layout.name != 'scenes':
+        return None
+    folder = split_folders(part.folders[0]).get(split)
+    return None if folder is None else SyntheticScenes(folder, split)
+
+
+def _at_most(samples: Sequence[Sample], count: int) -> list[Sample]:
+    if not count or len(samples) <= count:
+        return list(samples)
+    kept = np.sort(np.random.default_rng(0).permutation(len(samples))[:count])
+    return [samples[i] for i in kept]
