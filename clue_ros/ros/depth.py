@@ -67,6 +67,17 @@ class Located:
     size: npt.NDArray[np.float64]
     points: Points
 
+    @classmethod
+    def of(cls, points: Points) -> Located:
+        """Centre and size of float32 (n, 3) points, n > 0."""
+        low, high = np.percentile(points.astype(np.float64), [5, 95], axis=0)
+        return cls(np.median(points.astype(np.float64), axis=0), high - low, points)
+
+    def moved(self, transform: npt.NDArray[np.float64]) -> Located:
+        """The same object in another frame, by a 4x4 homogeneous transform."""
+        points = self.points @ transform[:3, :3].T + transform[:3, 3]
+        return Located.of(points.astype(np.float32))
+
 
 def locate(
     depth: npt.NDArray[np.float32],
@@ -125,9 +136,8 @@ def locate(
     x = (xs + columns.start - camera.cx) * z / camera.fx
     y = (ys + rows.start - camera.cy) * z / camera.fy
     points = np.stack([x, y, z], axis=1)
-    low, high = np.percentile(points, [5, 95], axis=0)
     stride = -(-len(points) // _MAX_POINTS)
-    return Located(np.median(points, axis=0), high - low, points[::stride].astype(np.float32))
+    return Located.of(points[::stride].astype(np.float32))
 
 
 def _median_of(patch: npt.NDArray[np.float64]) -> str:

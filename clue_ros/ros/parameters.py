@@ -33,30 +33,41 @@ class Parameters:
     Args:
         node: the node that owns the parameters.
         is_configured: whether a model is loaded, so that ``CONFIGURE`` parameters are locked.
+        serves: what the loaded model cannot do of these settings, one line each.
     """
 
-    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        is_configured: Callable[[], bool],
+        serves: Callable[[NodeSettings], list[str]],
+    ) -> None:
         self._node = node
+        self._serves = serves
         self._is_configured = is_configured
         self._bad_start_values: dict[str, str] = {}
+        self._current: NodeSettings | None = None
         for name in settings.NAMES:
             self._declare(name)
         node.add_on_set_parameters_callback(self._validate)
-        node.add_post_set_parameters_callback(self._forget_bad_start_values)
+        node.add_post_set_parameters_callback(self._after_change)
 
     def read(self) -> NodeSettings:
-        """The current values.
+        """The current values; read anew only after a change.
 
         Raises:
             SettingsError: with every bad one.
         """
+        if self._current is not None:
+            return self._current
         values = self._values()
         found = [*self._bad_start_values.values(), *settings.problems(values)]
         if found:
             raise SettingsError(
                 'bad parameters', found, remedy='Set them right and configure again.'
             )
-        return NodeSettings(**values)
+        self._current = NodeSettings(**values)
+        return self._current
 
     def _values(self) -> dict[str, Any]:
         values = {name: self._node.get_parameter(name).value for name in settings.NAMES}
@@ -90,7 +101,12 @@ class Parameters:
     def _validate(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         """Judge all changes together, without side effects."""
         ours = {item.name: item.value for item in changes if item.name in settings.NAMES}
-        found = settings.problems({**self._values(), **ours})
+        if not ours:
+            return SetParametersResult(successful=True)
+        values = {**self._values(), **ours}
+        found = settings.problems(values)
+        if not found:
+            found = self._serves(NodeSettings(**values))
         if self._is_configured():
             found += [
                 f'{name}: locked while a model is loaded. Clean the node up first'
@@ -105,7 +121,8 @@ class Parameters:
             return list(current) == list(value)
         return bool(current == value)
 
-    def _forget_bad_start_values(self, changes: list[Parameter[Any]]) -> None:
+    def _after_change(self, changes: list[Parameter[Any]]) -> None:
+        self._current = None
         for item in changes:
             self._bad_start_values.pop(item.name, None)
 

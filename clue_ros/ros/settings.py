@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -276,7 +277,8 @@ def yaml() -> str:
         item = rule(name)
         span = f', {item.low:g} .. {item.high:g}' if item.low is not None else ''
         choices = f', one of {_alternatives(item)}' if item.choices else ''
-        lines.append(f'    # {item.meaning}{span}{choices}; changes at {item.when.value}')
+        text = f'{item.meaning}{span}{choices}; changes at {item.when.value}'
+        lines += textwrap.wrap(text, 100, initial_indent='    # ', subsequent_indent='    #   ')
         lines.append(f'    {name}: {_yaml_value(default(name))}')
     return '\n'.join(lines) + '\n'
 

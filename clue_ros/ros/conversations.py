@@ -1,0 +1,406 @@
+"""Dialogs over ROS: every request, whether service, action or speech, goes through here.
+
+All methods run on the executor's thread; the model runs in the worker's. One turn: ``begin`` or
+``reply`` -> ``_think`` (worker: ``inference.take_turn``) -> ``_conclude`` (table, topics).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.dialog import Dialog, clean_text
+from clue_ros.core.errors import ClueError, ErrorCode, InvalidRequestError, UnknownDialogError
+from clue_ros.core.turn import Question, Turn, TurnStatus
+from clue_ros.msg import Question as QuestionMessage
+from clue_ros.msg import Turn as TurnMessage
+from clue_ros.ros.alarms import Alarm, Alarms
+from clue_ros.ros.camera import Camera
+from clue_ros.ros.conversions import question_message, turn_message
+from clue_ros.ros.dialogs import DialogTable, OpenDialog, Speaker, State
+from clue_ros.ros.inference import Brain, Outcome, failure_of, judge, take_turn
+from clue_ros.ros.outputs import Outputs
+from clue_ros.ros.settings import NodeSettings
+from clue_ros.ros.sight import Sight, Snapshot, TransformLookup
+from clue_ros.ros.worker import Job, Token, Worker
+
+Entry = OpenDialog[Sight]
+
+# After these the dialog goes on as it was: its question can be answered again.
+_PASSING = frozenset(
+    {ErrorCode.BUSY, ErrorCode.TIMEOUT, ErrorCode.INVALID_REQUEST, ErrorCode.BAD_IMAGE}
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What begins a dialog.
+
+    Attributes:
+        instruction: as it came.
+        image: to look at, None for the camera's newest.
+        min_stamp: nanoseconds; no camera image stamped earlier. 0: any.
+        max_turns: questions it may ask, None as the node is set.
+        timeout: seconds for the answer, 0 as the node is set.
+        answer_timeout: seconds that each question stays open, None as the node is set.
+        confidence: of the recogniser, NaN where the words were typed.
+    """
+
+    instruction: str
+    image: Image | None = None
+    min_stamp: int = 0
+    max_turns: int | None = None
+    timeout: float = 0.0
+    answer_timeout: float | None = None
+    confidence: float = float('nan')
+
+
+@dataclass(frozen=True)
+class LastBox:
+    """A grounded dialog that a correction may take up again."""
+
+    dialog: Dialog
+    sight: Sight
+    label: str
+    box: Box
+    at: float  # time.monotonic
+
+
+class Conversations:
+    """The dialogs of an active node.
+
+    Args:
+        brain: the loaded model.
+        worker: runs it.
+        camera: gives images.
+        outputs: publish.
+        alarms: end waits.
+        settings: the parameters of this moment.
+        transforms: looks a transform up.
+        stamp: ROS clock, nanoseconds.
+        on_failure: told of an unexpected exception of the model.
+    """
+
+    def __init__(
+        self,
+        *,
+        brain: Brain,
+        worker: Worker,
+        camera: Camera,
+        outputs: Outputs,
+        alarms: Alarms,
+        settings: Callable[[], NodeSettings],
+        transforms: TransformLookup,
+        stamp: Callable[[], int],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self._brain = brain
+        self._worker = worker
+        self._camera = camera
+        self._outputs = outputs
+        self._alarms = alarms
+        self._settings = settings
+        self._transforms = transforms
+        self._on_failure = on_failure
+        self.table: DialogTable[Sight] = DialogTable(settings().max_dialogs, time.monotonic, stamp)
+        self._jobs: dict[str, Job[Outcome]] = {}
+        self._expiry: Alarm | None = None
+        self._listeners: dict[str, Callable[[TurnMessage], None]] = {}
+        self.last_box: LastBox | None = None
+        self.asked_at = float('-inf')  # time.monotonic of the newest question
+        self.last_question = ''
+        self.counts: dict[str, int] = {}  # outcomes by name, for diagnostics
+        self.last_timings: dict[str, float] = {}
+
+    # ------------------------------------------------------------------ requests
+    async def begin(
+        self, request: Request, on_open: Callable[[Entry], None] | None = None
+    ) -> TurnMessage:
+        """Open a dialog and take its first turn. Never raises: failures are turns too.
+
+        Args:
+            request: what is wanted.
+            on_open: called with the dialog before the model thinks about it.
+        """
+        header = request.image.header if request.image is not None else Header()
+        try:
+            settings = self._settings()
+            deadline = self._deadline(request.timeout, settings)
+            dialog = Dialog(request.instruction)
+            self.table.check_room()
+            self._worker.check_free()
+            sight = Sight(
+                await self._snapshot(request.image, request.min_stamp, settings, deadline),
+                settings,
+                self._transforms,
+            )
+            return await self._open(dialog, sight, request, settings, deadline, on_open)
+        except Exception as error:
+            return self._refuse(error, header)
+
+    async def correct(self, text: str, confidence: float) -> TurnMessage:
+        """Take the last grounded dialog up again: the person did not mean that box."""
+        try:
+            last, settings = self.last_box, self._settings()
+            if last is None:
+                raise UnknownDialogError('there is no box to correct')
+            shown = Question(f'this {last.label or "one"} ?', (last.label or 'this',), (last.box,))
+            dialog = last.dialog.with_exchange(shown, text)
+            self._worker.check_free()
+            request = Request(text, confidence=confidence)
+            deadline = self._deadline(0.0, settings)
+            return await self._open(dialog, last.sight, request, settings, deadline, None)
+        except Exception as error:
+            return self._refuse(error, Header())
+
+    async def _open(
+        self,
+        dialog: Dialog,
+        sight: Sight,
+        request: Request,
+        settings: NodeSettings,
+        deadline: float,
+        on_open: Callable[[Entry], None] | None,
+    ) -> TurnMessage:
+        entry = self.table.open(
+            dialog,
+            sight,
+            lasts=settings.dialog_timeout,
+            max_turns=request.max_turns,
+            answer_timeout=request.answer_timeout,
+        )
+        self.table.say(entry, Speaker.HUMAN, clean_text(request.instruction), request.confidence)
+        self.last_box = None
+        if on_open is not None:
+            on_open(entry)
+        self._publish_state()
+        return await self._think(entry, settings, deadline)
+
+    async def reply(
+        self, dialog_id: str, text: str, timeout: float = 0.0, confidence: float = float('nan')
+    ) -> TurnMessage:
+        """Answer the open question of a dialog, and take its next turn. Never raises."""
+        try:
+            settings = self._settings()
+            entry = self.table.get(dialog_id)
+            deadline = self._deadline(timeout, settings)
+            words = clean_text(text, 'reply')
+            self._worker.check_free()
+            if settings.refresh_image:
+                snapshot = await self._camera.snapshot(settings, 0, deadline)
+                entry = self.table.get(entry.id)  # it may have ended in the meantime
+                self.table.reply(entry, words, confidence)
+                entry.view = Sight(snapshot, settings, self._transforms)
+            else:
+                self.table.reply(entry, words, confidence)
+        except Exception as error:
+            return self._refuse(error, Header(), dialog_id)
+        self._publish_state()
+        return await self._think(entry, settings, deadline)
+
+    async def detect(
+        self, instruction: str, image: Image | None, timeout: float
+    ) -> tuple[Any, Header]:
+        """Judge an instruction without a dialog.
+
+        Returns:
+            The ambiguity and the header of its image.
+
+        Raises:
+            ClueError: why not.
+        """
+        settings = self._settings()
+        deadline = self._deadline(timeout, settings)
+        words = clean_text(instruction, 'instruction')
+        self._worker.check_free()
+        snapshot = await self._snapshot(image, 0, settings, deadline)
+        sight = Sight(snapshot, settings, self._transforms)
+        job = self._worker.start(
+            lambda token: judge(self._brain, sight, words, settings, token), deadline
+        )
+        alarm = self._alarms.at(deadline, job.expire)
+        try:
+            return await job.future, sight.header
+        except ClueError:
+            raise
+        except Exception as error:
+            self._on_failure(error)
+            raise
+        finally:
+            alarm.cancel()
+
+    def cancel(self, dialog_id: str = '', state: State = State.CANCELED) -> int:
+        """End a dialog, or all of them for an empty id.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            UnknownDialogError: the named dialog is not open.
+        """
+        entries = [self.table.get(dialog_id)] if dialog_id else list(self.table)
+        for entry in entries:
+            code, message = ErrorCode.CANCELED, 'the dialog was cancelled'
+            if state is State.EXPIRED:
+                code, message = ErrorCode.TIMEOUT, 'no reply came in time: the dialog was closed'
+            self._end(entry, state, Turn.failed(code, message))
+            job = self._jobs.get(entry.id)
+            if job is not None:
+                job.cancel()
+        return len(entries)
+
+    def expire(self) -> None:
+        """Close the dialogs whose time is over."""
+        for entry in self.table.expired():
+            self.cancel(entry.id, State.EXPIRED)
+
+    def listen(self, dialog_id: str, listener: Callable[[TurnMessage], None] | None) -> None:
+        """Tell ``listener`` every further outcome of a dialog; None stops that."""
+        if listener is None:
+            self._listeners.pop(dialog_id, None)
+        else:
+            self._listeners[dialog_id] = listener
+
+    def refuse(self, error: Exception) -> None:
+        """Say on ``~/turn`` that an utterance could not be served."""
+        self._refuse(error, Header())
+
+    # ------------------------------------------------------------------ one turn
+    async def _snapshot(
+        self, image: Image | None, min_stamp: int, settings: NodeSettings, deadline: float
+    ) -> Snapshot:
+        if image is not None:
+            return Snapshot(lambda: image, header=image.header)
+        return await self._camera.snapshot(settings, min_stamp, deadline)
+
+    async def _think(self, entry: Entry, settings: NodeSettings, deadline: float) -> TurnMessage:
+        if not entry.state.is_open:
+            return self._ended(entry)
+        begin = time.perf_counter()
+        dialog, sight, max_turns = entry.dialog, entry.view, entry.max_turns
+
+        def work(token: Token) -> Outcome:
+            return take_turn(self._brain, sight, dialog, settings, token, max_turns)
+
+        try:
+            job = self._worker.start(work, deadline)
+            self._jobs[entry.id] = job
+            alarm = self._alarms.at(deadline, job.expire)
+            try:
+                outcome = await job.future
+                assert outcome is not None
+            finally:
+                alarm.cancel()
+                self._jobs.pop(entry.id, None)
+        except Exception as error:
+            code, message = failure_of(error)
+            if code is ErrorCode.INTERNAL:
+                self._on_failure(error)
+            outcome = Outcome(Turn.failed(code, message), None, {})
+        timings = {**outcome.timings, 'total': (time.perf_counter() - begin) * 1000}
+        return self._conclude(entry, replace(outcome, timings=timings), settings)
+
+    def _conclude(self, entry: Entry, outcome: Outcome, settings: NodeSettings) -> TurnMessage:
+        """Bring the outcome into the table and onto the topics."""
+        turn = outcome.turn
+        if not entry.state.is_open:
+            return self._ended(entry)
+        message = self._message(entry, outcome)
+        passing = turn.status is TurnStatus.FAILED and turn.error_code in _PASSING
+        if turn.status is TurnStatus.QUESTION and turn.question is not None:
+            self.table.ask(entry, turn.question, settings.answer_timeout)
+            self.asked_at, self.last_question = time.monotonic(), turn.question.text
+        elif passing and entry.dialog.exchanges and entry.question is not None:
+            self.table.unreply(entry, settings.answer_timeout)
+        elif turn.grounding is not None:
+            self.table.say(entry, Speaker.ROBOT, turn.grounding.label or 'found it')
+            self.table.close(entry, State.GROUNDED)
+            self.last_box = LastBox(
+                entry.dialog, entry.view, turn.grounding.label, turn.grounding.box, time.monotonic()
+            )
+        else:
+            canceled = turn.error_code is ErrorCode.CANCELED
+            self.table.close(entry, State.CANCELED if canceled else State.FAILED)
+        self._report(entry, message)
+        if turn.status is not TurnStatus.FAILED or turn.ambiguity is not None:
+            self._outputs.picture(entry.dialog.instruction, entry.view, outcome)
+        self.last_timings = dict(outcome.timings)
+        if not (passing and entry.state.is_open):
+            self._tell(entry, message)
+        return message
+
+    def _ended(self, entry: Entry) -> TurnMessage:
+        """Cancelled or timed out while the model thought: that outcome was already published."""
+        code = ErrorCode.TIMEOUT if entry.state is State.EXPIRED else ErrorCode.CANCELED
+        turn = Turn.failed(code, 'the dialog has ended')
+        return self._message(entry, Outcome(turn, None, {}))
+
+    def _end(self, entry: Entry, state: State, turn: Turn) -> None:
+        """Close a dialog from outside its turn, and tell everyone."""
+        message = self._message(entry, Outcome(turn, None, {}))
+        self.table.close(entry, state)
+        self._report(entry, message)
+        self._tell(entry, message)
+
+    def _message(self, entry: Entry, outcome: Outcome) -> TurnMessage:
+        return turn_message(
+            outcome.turn,
+            entry.view.header,
+            dialog_id=entry.id,
+            number=entry.turn,
+            position=outcome.position,
+            timings=outcome.timings,
+        )
+
+    def _report(self, entry: Entry, message: TurnMessage) -> None:
+        self._count(message)
+        self._outputs.turn(message)
+        self._publish_state()
+
+    def _publish_state(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        first = min((entry.deadline for entry in self.table), default=None)
+        self._expiry = None if first is None else self._alarms.at(first, self.expire)
+        self._outputs.dialogs(self.table)
+        focused = self.table.focused
+        if focused is not None and focused.question is not None:
+            self._outputs.question(
+                question_message(focused.question, focused.view.header, focused.id, focused.turn)
+            )
+        else:
+            self._outputs.question(QuestionMessage())
+
+    def _tell(self, entry: Entry, message: TurnMessage) -> None:
+        listener = self._listeners.get(entry.id)
+        if listener is not None:
+            listener(message)
+
+    def _refuse(self, error: Exception, header: Header, dialog_id: str = '') -> TurnMessage:
+        """A failure that touches no dialog."""
+        code, text = failure_of(error)
+        if code is ErrorCode.INTERNAL:
+            self._on_failure(error)
+        message = turn_message(Turn.failed(code, text), header, dialog_id=dialog_id[:100])
+        self._count(message)
+        self._outputs.turn(message)
+        return message
+
+    def _count(self, message: TurnMessage) -> None:
+        name = TurnStatus(message.status).name
+        if message.error_code:
+            name = ErrorCode(message.error_code).name
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _deadline(self, timeout: float, settings: NodeSettings) -> float:
+        if not 0 <= timeout <= 86400:
+            raise InvalidRequestError(
+                'timeout_s', expected='0 (the default) .. 86400 s', got=f'{timeout}'
+            )
+        return time.monotonic() + (timeout or settings.request_timeout)

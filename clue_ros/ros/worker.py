@@ -1,0 +1,150 @@
+"""The one thread that runs the model. It has no queue: who comes while it works is told BUSY."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from rclpy.task import Future
+
+from clue_ros.core.errors import BusyError, CanceledError, DeadlineError
+
+Result = TypeVar('Result')
+
+
+class Token:
+    """Tells running work to stop: cancelled by someone, or past its deadline.
+
+    Has the part of ``threading.Event`` that the engine looks at between tokens.
+    """
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._canceled = threading.Event()
+
+    def is_set(self) -> bool:
+        """Whether the work should stop."""
+        return self._canceled.is_set() or time.monotonic() > self.deadline
+
+    def cancel(self) -> None:
+        """Stop at the next look."""
+        self._canceled.set()
+
+
+class Job(Generic[Result]):
+    """Work in progress. Await ``future`` on the executor."""
+
+    def __init__(self, work: Callable[[Token], Result], deadline: float) -> None:
+        self.token = Token(deadline)
+        self.future: Future[Result] = Future()
+        self.work = work
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """Give up at once; the thread stops at its next look at the token."""
+        self.token.cancel()
+        self.resolve(error=CanceledError('the request was cancelled'))
+
+    def expire(self) -> None:
+        """The deadline has passed; the thread stops at its next look at the token."""
+        self.token.cancel()
+        self.resolve(
+            error=DeadlineError(
+                'the request took too long',
+                remedy='Allow more time (timeout_s), or use a smaller model or a GPU.',
+            )
+        )
+
+    def resolve(self, result: Any = None, error: Exception | None = None) -> None:
+        """Set the outcome; only the first counts."""
+        with self._lock:
+            if self.future.done():
+                return
+            if error is not None:
+                self.future.set_exception(error)
+            else:
+                self.future.set_result(result)
+
+
+class Worker:
+    """Runs one job at a time outside the executor.
+
+    Args:
+        wake: wakes the executor after a job ended: setting an rclpy future from another thread
+            does not, and an idle node would sleep on its answer.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._condition = threading.Condition()
+        self._job: Job[Any] | None = None
+        self._stopping = False
+        self.refused = 0  # jobs that met a busy worker
+        self._thread = threading.Thread(target=self._loop, name='clue-inference', daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the thread works on a job, perhaps one whose caller has gone."""
+        return self._job is not None
+
+    def check_free(self) -> None:
+        """Raise when the thread is taken.
+
+        Raises:
+            BusyError: it is.
+        """
+        if self.busy:
+            self.refused += 1
+            raise BusyError('the model works on another request', remedy='Ask again in a moment.')
+
+    def start(self, work: Callable[[Token], Result], deadline: float) -> Job[Result]:
+        """Begin a job.
+
+        Args:
+            work: runs in the worker's thread; looks at the token.
+            deadline: ``time.monotonic`` seconds.
+
+        Raises:
+            BusyError: another job runs.
+        """
+        with self._condition:
+            self.check_free()
+            job = Job(work, deadline)
+            self._job = job
+            self._condition.notify()
+        return job
+
+    def cancel(self) -> None:
+        """Cancel the job in progress, if there is one."""
+        job = self._job
+        if job is not None:
+            job.cancel()
+
+    def stop(self, patience: float = 5.0) -> None:
+        """Cancel the job and end the thread."""
+        self.cancel()
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(patience)
+
+    def _loop(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._job is not None or self._stopping)
+                job = self._job
+            if job is None:
+                return
+            result, error = None, None
+            try:
+                result = job.work(job.token)
+            except Exception as caught:
+                error = caught
+            # Free first: whoever has its answer may ask the next question at once.
+            with self._condition:
+                self._job = None
+            job.resolve(result, error)
+            self._wake()
