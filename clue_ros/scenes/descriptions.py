@@ -20,14 +20,14 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """ "on the left": the part of the group's own extent that lies on that side."""
+    """On the left: the part of the group's own extent that lies on that side."""
 
     side: Side
 
 
 @dataclass(frozen=True, slots=True)
 class Corner:
-    """ "at the front left": both sides of the group's own extent, halves instead of thirds."""
+    """At the front left: both sides of the group's own extent, halves instead of thirds."""
 
     deep: Side
     across: Side
@@ -35,7 +35,7 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class Ordinal:
-    """ "the second from the right"; ``rank`` counts from 0, ``side`` is left or right.
+    """The second from the right; ``rank`` counts from 0, ``side`` is left or right.
 
     ``excluded`` turns it round: "that is not the second from the right".
     """
@@ -47,14 +47,14 @@ class Ordinal:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """ "nearest to the bowl"."""
+    """Nearest to the bowl."""
 
     anchor: Description
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """ "left of the red box"; any side but the middle."""
+    """Left of the red box; any side but the middle."""
 
     side: Side
     anchor: Description

@@ -10,9 +10,7 @@ HUE_JITTER = 7.0  # degrees; below half the distance of any two colour names
 JPEG_QUALITY = 30
 
 
-def degrade(
-    image: npt.NDArray[np.uint8], rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def degrade(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Apply all four in the order of a camera pipeline.
 
     Args:

@@ -158,7 +158,11 @@ def _place(view: View, side: Side, group: Sequence[int]) -> Fit:
 
 
 def _part(
-    values: Sequence[float], upper: bool, group: Sequence[int], least_span: float, cut: float = 1 / 3
+    values: Sequence[float],
+    upper: bool,
+    group: Sequence[int],
+    least_span: float,
+    cut: float = 1 / 3,
 ) -> Fit:
     """The group's members in the lower or upper part of its extent."""
     at = [values[index] for index in group]

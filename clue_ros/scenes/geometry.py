@@ -33,4 +33,3 @@ def gap(first: Floats, second: Floats) -> float:
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     one, two = normals @ first.T, normals @ second.T
     return float(np.maximum(two.min(1) - one.max(1), one.min(1) - two.max(1)).max())
-

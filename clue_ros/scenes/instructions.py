@@ -1,7 +1,7 @@
 """Requests with their truth, balanced so that neither words nor picture alone give it away.
 
-``candidate_descriptions`` lists what can be said about a scene without doubt. ``select_instructions``
-chooses from many scenes such that
+``candidate_descriptions`` lists what can be said about a scene without doubt.
+``select_instructions`` chooses from many scenes such that
 
 - within each phrase type half of the requests are ambiguous;
 - each sentence meaning is as often ambiguous as not, over the scenes chosen;

@@ -104,15 +104,15 @@ def _corner_points(placed: Placed) -> Floats:
     for layer in range(5):
         inside = points[layers == layer]
         if len(inside) > 2:
-            rims.append(inside[cv2.convexHull(inside[:, :2].astype(np.float32), returnPoints=False)[:, 0]])
+            rims.append(
+                inside[cv2.convexHull(inside[:, :2].astype(np.float32), returnPoints=False)[:, 0]]
+            )
         else:
             rims.append(inside)
     return np.concatenate(rims)
 
 
-def draw_layout(
-    rng: np.random.Generator, preset: Preset, width: int, height: int
-) -> Layout | None:
+def draw_layout(rng: np.random.Generator, preset: Preset, width: int, height: int) -> Layout | None:
     """Draw a plan; None where the objects did not find places (draw again)."""
     world = WORLDS[preset]
     azimuth = float(rng.uniform(-180, 180))

@@ -27,8 +27,8 @@ _SIZES = {
     }.items()
     for word in words.split()
 }
-_GENERIC = frozenset('one ones object objects thing things item items it'.split())
-_SKIPPED = frozenset('the a an that this is which please'.split())
+_GENERIC = ('one', 'ones', 'object', 'objects', 'thing', 'things', 'item', 'items', 'it')
+_SKIPPED = ('the', 'a', 'an', 'that', 'this', 'is', 'which', 'please')
 _RANK = '|'.join(RANKS)
 _ANCHOR = r'(?P<anchor>(?:the|a|that) .+)'
 
@@ -36,7 +36,7 @@ _ANCHOR = r'(?P<anchor>(?:the|a|that) .+)'
 _TAILS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(rf'(?:^|\s+)(?:{pattern})$'), name)
     for pattern, name in (
-        (rf'(?:nearest|closest|next|near|close) to {_ANCHOR}|(?:beside|near) {_ANCHOR.replace("anchor", "anchor2")}', 'nearest'),
+        (rf'(?:(?:nearest|closest|next|near|close) to|beside|near) {_ANCHOR}', 'nearest'),
         (rf'(?:to the )?(?P<across>left|right) of {_ANCHOR}', 'beside'),
         (rf'(?:in (?P<front>front) of|(?P<behind>behind)) {_ANCHOR}', 'beside'),
         (rf'(?:that is )?not (?:the )?(?P<rank>{_RANK}) from the (?P<side>left|right)', 'excluded'),
@@ -80,7 +80,7 @@ def _parse(text: str) -> Description | None:
 
 def _relation(name: str, groups: dict[str, str]) -> Relation | None:
     if name in ('nearest', 'beside'):
-        anchor = _parse(groups.get('anchor') or groups['anchor2'])
+        anchor = _parse(groups['anchor'])
         if anchor is None or anchor == Description():
             return None
         if name == 'nearest':

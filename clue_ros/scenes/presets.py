@@ -1,4 +1,4 @@
-"""The two worlds, frozen: changing a number here changes every scene of the shipped model's data."""
+"""The two worlds, frozen: a change here changes every scene that the shipped model has seen."""
 
 from __future__ import annotations
 

@@ -110,9 +110,7 @@ def random_phrase(description: Description, rng: np.random.Generator) -> str:
     noun_forms = _NOUNS.get(description.kind or '', (generic,))
     noun = noun_forms[0] if rng.random() < 0.7 else str(rng.choice(noun_forms))
     matching = [
-        phrase
-        for phrase in phrases(description, generic=generic)
-        if noun in phrase.split()
+        phrase for phrase in phrases(description, generic=generic) if noun in phrase.split()
     ]
     return str(rng.choice(matching))
 

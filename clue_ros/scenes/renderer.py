@@ -14,7 +14,15 @@ from clue_ros.scenes.catalogue import Preset
 from clue_ros.scenes.effects import degrade
 from clue_ros.scenes.geometry import convex_hull, polygon_area
 from clue_ros.scenes.graphics import load_mujoco
-from clue_ros.scenes.layout import Clutter, Layout, Light, Placed, draw_layout, object_points, shapes
+from clue_ros.scenes.layout import (
+    Clutter,
+    Layout,
+    Light,
+    Placed,
+    draw_layout,
+    object_points,
+    shapes,
+)
 from clue_ros.scenes.presets import WORLDS
 from clue_ros.scenes.scene import Scene, SceneObject, mask_box, min_visible_pixels
 from clue_ros.scenes.stage import (
@@ -158,9 +166,7 @@ class Renderer:
         self._set_geom(slot, self._stage.clutter[item.kind], at, item.yaw)
         self._stage.model.mat_rgba[slot, :3] = item.rgb
 
-    def _set_geom(
-        self, slot: int, mesh: int, at: npt.NDArray[np.float64], yaw: float
-    ) -> None:
+    def _set_geom(self, slot: int, mesh: int, at: npt.NDArray[np.float64], yaw: float) -> None:
         """Show a mesh in a slot; MuJoCo keeps meshes in their principal frame, which is undone."""
         model, data = self._stage.model, self._data
         c, s = np.cos(yaw), np.sin(yaw)
@@ -179,9 +185,7 @@ class Renderer:
         data.light_xdir[index] = light.direction
         data.light_xpos[index] = -2.0 * np.array(light.direction)
 
-    def _labels(
-        self, layout: Layout
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    def _labels(self, layout: Layout) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         mujoco, scene = self._mujoco, self._scene
         self._update()
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
@@ -230,9 +234,7 @@ class Renderer:
         )
 
 
-def _seen_objects(
-    layout: Layout, masks: npt.NDArray[np.uint8]
-) -> tuple[SceneObject, ...] | None:
+def _seen_objects(layout: Layout, masks: npt.NDArray[np.uint8]) -> tuple[SceneObject, ...] | None:
     """The objects with what is seen of them; None where one shows too little."""
     height, width = masks.shape
     pixels = np.bincount(masks.ravel(), minlength=len(layout.objects) + 1)[1:]

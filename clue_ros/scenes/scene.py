@@ -89,9 +89,7 @@ def min_visible_pixels(width: int, height: int) -> int:
 def mask_box(mask: npt.NDArray[np.bool_]) -> Box:
     """The box around a mask's pixels; the mask must not be empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return Box(
-        float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-    )
+    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def render_scene(

@@ -57,4 +57,6 @@ def write_sheet(
     except cv2.error:
         written = False
     if not written:
-        raise InvalidRequestError(f'cannot write {path}', expected='a .png or .jpg that can be written')
+        raise InvalidRequestError(
+            f'cannot write {path}', expected='a .png or .jpg that can be written'
+        )

@@ -191,6 +191,4 @@ def _table_meshes() -> tuple[Mesh, ...]:
 
 def _sunk(mesh: Mesh) -> Mesh:
     """Lowered until its top lies at z = 0."""
-    return Mesh(
-        mesh.vertices - (0, 0, mesh.vertices[:, 2].max()), mesh.faces, mesh.texture
-    )
+    return Mesh(mesh.vertices - (0, 0, mesh.vertices[:, 2].max()), mesh.faces, mesh.texture)

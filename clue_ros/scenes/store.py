@@ -43,6 +43,7 @@ class StoreMeta:
 
     @property
     def shards(self) -> int:
+        """How many shards a complete folder has."""
         return -(-self.count // self.shard_size)
 
     def seeds(self, shard: int) -> range:
@@ -75,7 +76,9 @@ def read_meta(folder: Path) -> StoreMeta:
         if not all(type(number) is int for number in numbers) or min(numbers[1:]) < 1:
             raise ValueError('a number that is no positive integer')
     except (TypeError, ValueError) as error:
-        raise InvalidRequestError(str(path), expected='the fields of a store', got=str(error)) from error
+        raise InvalidRequestError(
+            str(path), expected='the fields of a store', got=str(error)
+        ) from error
     if meta.format != FORMAT:
         raise InvalidRequestError(str(path), expected=f'format {FORMAT}', got=str(meta.format))
     return meta
@@ -175,7 +178,11 @@ class SceneStore(Sequence[Scene]):
         first = 0
         while first < len(self._places):
             shard = self._places[first][0]
-            count = sum(1 for place in self._places[first : first + self.meta.shard_size] if place[0] == shard)
+            count = sum(
+                1
+                for place in self._places[first : first + self.meta.shard_size]
+                if place[0] == shard
+            )
             yield shard, first, count
             first += count
 

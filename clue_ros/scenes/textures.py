@@ -54,7 +54,7 @@ def pattern_texture(name: str) -> Image:
 
 
 def _wood(rng: np.random.Generator) -> Field:
-    y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    _, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     bend = smooth_noise(rng, SIZE, 3) * 0.35
     rings = 0.5 + 0.5 * np.sin(2 * np.pi * (x * int(rng.integers(3, 8)) + bend * 3))
     return 0.6 * rings + 0.4 * fractal(rng, SIZE, 8)
@@ -81,7 +81,7 @@ def _clouds(rng: np.random.Generator) -> Field:
 
 
 def _planks(rng: np.random.Generator) -> Field:
-    y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    y, _ = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     count = int(rng.integers(3, 6))
     board = (y * count).astype(int)
     shade = rng.random(count)[board]
@@ -115,11 +115,19 @@ def _plaid(rng: np.random.Generator) -> Field:
 
 
 STANDARD_SURFACES: tuple[Callable[[np.random.Generator], Field], ...] = (
-    _wood, _marble, _cloth, _speckle, _clouds, _planks,
+    _wood,
+    _marble,
+    _cloth,
+    _speckle,
+    _clouds,
+    _planks,
 )
 # Families that no standard scene shows.
 SHIFTED_SURFACES: tuple[Callable[[np.random.Generator], Field], ...] = (
-    _checker, _bricks, _camouflage, _plaid,
+    _checker,
+    _bricks,
+    _camouflage,
+    _plaid,
 )
 
 
