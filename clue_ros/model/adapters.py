@@ -6,11 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from clue_ros.core.errors import CheckpointError, InvalidRequestError
 from clue_ros.model.backbone import Backbone
@@ -64,14 +70,13 @@ def lora_config(
 class Adapters:
     """Named adapters in one backbone; at most one is active, none means the base model.
 
-    Switching flips a flag in every adapted projection and copies nothing. Weights are not merged,
-    so that both adapters share the base weights. For one caller at a time.
+    Switching sets two fields of every adapted projection and copies nothing; weights are never
+    merged, so that all adapters share the base weights. For one caller at a time.
     """
 
     def __init__(self, backbone: Backbone) -> None:
         self._backbone = backbone
         self._peft: PeftModel | None = None
-        self._trainable: set[str] = set()
         self._layers: list[BaseTunerLayer] = []
         self._current: str | None = None
 
@@ -81,7 +86,7 @@ class Adapters:
         return () if self._peft is None else tuple(self._peft.peft_config)
 
     def config(self, name: str) -> LoraConfig:
-        """peft's configuration of one adapter."""
+        """Peft's configuration of one adapter."""
         return self._model(name).peft_config[name]
 
     def add(self, name: str, config: LoraConfig) -> None:
@@ -90,11 +95,10 @@ class Adapters:
         Raises:
             InvalidRequestError: the name is taken.
         """
-        self._trainable.add(name)
         self._insert(name, config, in_base_dtype=False)
 
     def load(self, name: str, folder: str | Path) -> None:
-        """Loads an adapter that peft (or :meth:`save`) wrote; for inference, in the base model's dtype.
+        """Loads an adapter that peft or :meth:`save` wrote, for inference, in the model's dtype.
 
         Raises:
             CheckpointError: missing, pickled or corrupted files, or an adapter of another model.
@@ -122,7 +126,8 @@ class Adapters:
         state = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
         save_file(
             {key: value.detach().cpu().contiguous() for key, value in state.items()},
-            path / WEIGHTS_NAME, metadata={'format': 'pt'},
+            path / WEIGHTS_NAME,
+            metadata={'format': 'pt'},
         )
         config = model.peft_config[name]
         before, config.inference_mode = config.inference_mode, True
@@ -131,7 +136,6 @@ class Adapters:
 
     def remove(self, name: str) -> None:
         """Takes an adapter out; does nothing when there is none of that name."""
-        self._trainable.discard(name)
         if self._peft is None or name not in self._peft.peft_config:
             return
         self._switch(None)
@@ -168,59 +172,67 @@ class Adapters:
     def _switch(self, name: str | None) -> None:
         if name == self._current:
             return
+        # peft's own set_adapter also walks over every tensor to switch its requires_grad, which
+        # takes longer than a decoding step; which adapter may train is settled when it comes in.
         for layer in self._layers:
-            if name is None or name not in layer.r:
-                layer.enable_adapters(False)
-            else:
-                layer._disable_adapters = False
-                layer.set_adapter(name, inference_mode=name not in self._trainable)
+            layer._disable_adapters = name is None
+            layer._active_adapter = [] if name is None else [name]
         self._current = name
 
     def _model(self, name: str) -> PeftModel:
         if self._peft is None or name not in self._peft.peft_config:
-            raise InvalidRequestError('no such adapter', expected=self.names or 'none yet', got=name)
+            raise InvalidRequestError(
+                'no such adapter', expected=self.names or 'none yet', got=name
+            )
         return self._peft
 
     def _insert(self, name: str, config: LoraConfig, *, in_base_dtype: bool) -> None:
         if name in self.names:
-            raise InvalidRequestError(
-                'adapter name is taken', expected='another name', got=name
-            )
+            raise InvalidRequestError('adapter name is taken', expected='another name', got=name)
         self._switch(None)
         if self._peft is None:
             self._peft = PeftModel(
-                self._backbone.model, config, adapter_name=name,
+                self._backbone.model,
+                config,
+                adapter_name=name,
                 autocast_adapter_dtype=not in_base_dtype,
             )
         else:
             self._peft.add_adapter(name, config, autocast_adapter_dtype=not in_base_dtype)
         self._backbone.model.eval()
         self._layers = [
-            module for module in self._backbone.model.modules() if isinstance(module, BaseTunerLayer)
+            module
+            for module in self._backbone.model.modules()
+            if isinstance(module, BaseTunerLayer)
         ]
         self._current = name
         self._switch(None)
 
 
-def _read(path: Path) -> tuple[LoraConfig, dict]:
+def _read(path: Path) -> tuple[LoraConfig, dict[str, Tensor]]:
     try:
         config = PeftConfig.from_pretrained(str(path), local_files_only=True)
         state = load_file(path / WEIGHTS_NAME)
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f'cannot load the adapter in {path}',
-            expected=f'adapter_config.json and {WEIGHTS_NAME}', got=str(error),
+            expected=f'adapter_config.json and {WEIGHTS_NAME}',
+            got=str(error),
             remedy='Save it again with peft; pickled adapters are never loaded.',
         ) from error
     if not isinstance(config, LoraConfig):
         raise CheckpointError(
-            f'cannot use the adapter in {path}', expected='a LoRA adapter', got=type(config).__name__
+            f'cannot use the adapter in {path}',
+            expected='a LoRA adapter',
+            got=type(config).__name__,
         )
     return config, state
 
 
 def _misfit(path: Path, detail: str) -> CheckpointError:
     return CheckpointError(
-        f'the adapter in {path} does not fit the backbone', expected='one trained on this model',
-        got=detail, remedy='Load it with the backbone that it was trained on.',
+        f'the adapter in {path} does not fit the backbone',
+        expected='one trained on this model',
+        got=detail,
+        remedy='Load it with the backbone that it was trained on.',
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
 from clue_ros.core.errors import CheckpointError, InvalidRequestError
@@ -29,8 +30,8 @@ _DTYPES = {
 class Backbone:
     """A PaliGemma or PaliGemma2 model and the facts about it that the method needs.
 
-    The model is taken as it is (adapters may be injected into it later) except for its attention function,
-    which becomes this package's exact one; results stay those of the model's eager attention.
+    The model is taken as it is (adapters may be injected into it later) except for its attention
+    function, which becomes this package's; it gives what the model's eager attention gives.
 
     Attributes:
         model: the transformers model, in evaluation mode.
@@ -71,10 +72,10 @@ class Backbone:
             source: folder, or hub id such as ``google/paligemma2-3b-mix-448``.
             revision: branch, tag or commit of the hub id.
             device: ``auto`` (CUDA when available), ``cpu``, ``cuda``, ``cuda:1``, ...
-            dtype: ``auto`` (float32 on CPU, bfloat16 on CUDA), ``float32``, ``bfloat16`` or ``float16``.
+            dtype: ``float32``, ``bfloat16``, ``float16``; ``auto`` is float32 on CPU, else bfloat16.
 
         Raises:
-            CheckpointError: missing, incomplete, corrupted or not a PaliGemma checkpoint; says the remedy.
+            CheckpointError: missing, incomplete, corrupted or no PaliGemma checkpoint.
             InvalidRequestError: unknown device or dtype.
         """
         target = resolve_device(device)
@@ -100,24 +101,26 @@ class Backbone:
             )
         return cls(model, tokenizer)
 
+    # Transformers is not typed: its modules and configurations are Any here.
+
     @property
-    def config(self):  # noqa: ANN201 - transformers' PaliGemmaConfig is untyped
+    def config(self) -> Any:
         """The model's PaliGemmaConfig."""
         return self.model.config
 
     @property
-    def text_config(self):  # noqa: ANN201 - GemmaConfig or Gemma2Config, untyped
+    def text_config(self) -> Any:
         """The decoder's GemmaConfig or Gemma2Config."""
         return self.model.config.get_text_config()
 
     @property
-    def language_model(self) -> nn.Module:
+    def language_model(self) -> Any:
         """The decoder: ``embed_tokens``, ``layers``, ``norm``, ``rotary_emb``."""
         return self.model.model.language_model
 
     @property
-    def layers(self) -> nn.ModuleList:
-        """The decoder blocks, counted from 0."""
+    def layers(self) -> Any:
+        """The decoder blocks, counted from 0; an ``nn.ModuleList``."""
         return self.language_model.layers
 
     @property
@@ -128,12 +131,14 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.model.device
+        device: torch.device = self.model.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """Number format of the weights."""
-        return self.model.dtype
+        dtype: torch.dtype = self.model.dtype
+        return dtype
 
     @property
     def image_tokens(self) -> int:
@@ -185,8 +190,9 @@ class Backbone:
         return preprocess(images, self.image_size).to(self.device, self.dtype)
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """Vision tower and projector: float[B, 3, S, S] -> float[B, N, D], rows of the grid in order."""
-        return self.model.get_image_features(pixels).pooler_output
+        """Vision tower and projector: float[B, 3, S, S] -> float[B, N, D], grid row-major."""
+        features: Tensor = self.model.get_image_features(pixels).pooler_output
+        return features
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -205,7 +211,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
         ) from error
     if resolved.type == 'cuda' and not torch.cuda.is_available():
         raise InvalidRequestError(
-            'no CUDA device', expected='a GPU that torch can use', got=device,
+            'no CUDA device',
+            expected='a GPU that torch can use',
+            got=device,
             remedy="Use device='cpu', or install a CUDA build of torch and the driver.",
         )
     return resolved
@@ -220,7 +228,7 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
     if dtype == 'auto':
         return torch.float32 if device.type == 'cpu' else torch.bfloat16
     resolved = _DTYPES.get(dtype) if isinstance(dtype, str) else dtype
-    if resolved not in _DTYPES.values():
+    if resolved is None or resolved not in _DTYPES.values():
         raise InvalidRequestError(
             'unknown dtype', expected='auto, float32, bfloat16 or float16', got=dtype
         )

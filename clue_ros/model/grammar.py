@@ -1,15 +1,16 @@
-"""What a decoded suffix may look like, token by token: text, one box, several labelled boxes, or a free choice.
+"""What a decoded suffix may look like: text, one box, several labelled boxes, or a free choice.
 
-A grammar says what is wanted; its :class:`Walk` follows one answer and names the tokens allowed next:
+A grammar says what is wanted; its walk follows one answer and names the tokens allowed next:
 
-    text    piece+ <eos>                                never a location token
-    box     <locY1> <locX1> <locY2> <locX2>             y2 > y1, x2 > x1; or <eos> at once where allowed
-    boxes   box label ; box label ... <eos>             or <eos> at once
-    free    text | box(es) | <eos>                      decided by summed probability, see ``FreeGrammar``
+    text    piece+ <eos>                          never a location token
+    box     <locY1> <locX1> <locY2> <locX2>       y2 > y1, x2 > x1; or <eos> at once where allowed
+    boxes   box label (; box label)* <eos>        or <eos> at once
+    free    text | box(es) | <eos>                decided by summed probability, see `FreeGrammar`
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol
@@ -17,6 +18,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.locations import LOCATION_BINS
 from clue_ros.model.vocabulary import Vocabulary
 
@@ -26,253 +28,280 @@ Kind = Literal['text', 'question', 'box', 'boxes', 'nothing']
 class Scope(Enum):
     """Which rows of the output head the next token is chosen from.
 
-    ``LOCATIONS`` has 1025 columns: the location tokens in order, then ``<eos>``. ``VOCABULARY`` has V.
+    ``LOCATIONS`` has 1025 columns, the location tokens and ``<eos>``; ``VOCABULARY`` has V.
     """
 
     LOCATIONS = 'locations'
     VOCABULARY = 'vocabulary'
 
 
-class Grammar(Protocol):
-    """A kind of answer."""
-
-    def begin(self, vocabulary: Vocabulary) -> Walk:
-        """Starts one answer."""
-        ...
-
-
 class Walk(Protocol):
     """One answer while it is decoded."""
 
-    kind: Kind
-    scope: Scope
-    finished: bool
+    @property
+    def kind(self) -> Kind:
+        """What the answer is turning out to be."""
 
-    def allowed(self, log_probabilities: Tensor) -> Tensor:
-        """bool[K] over the columns of ``scope``, never all False.
+    @property
+    def scope(self) -> Scope:
+        """Where the next token comes from."""
 
-        ``log_probabilities`` float32[K] are the model's own, over the same columns.
-        """
-        ...
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete."""
+
+    @property
+    def masses(self) -> dict[Kind, float]:
+        """Probability of each kind at the first token, summing to 1, where the choice was free."""
+
+    def observe(self, log_probabilities: Tensor) -> None:
+        """Shows the model's own distribution over ``scope``, float32[K], before the choice."""
+
+    def allowed(self) -> Tensor:
+        """bool[K] over the columns of ``scope``, never all False."""
 
     def advance(self, token: int) -> None:
         """Takes the token id that was chosen."""
-        ...
+
+
+class Grammar(Protocol):
+    """A kind of answer."""
+
+    def begin(self, words: Vocabulary) -> Walk:
+        """Starts one answer."""
 
 
 @dataclass(frozen=True)
 class TextGrammar:
-    """Plain text of at least one token, ended by ``<eos>``."""
+    """Plain text of at least one token, ended by ``<eos>``; never a location token."""
 
     kind: Kind = 'text'
 
-    def begin(self, vocabulary: Vocabulary) -> Walk:
+    def begin(self, words: Vocabulary) -> Walk:
         """Starts one text."""
-        return _TextWalk(vocabulary, self.kind)
+        return _TextWalk(words, self.kind)
 
 
 @dataclass(frozen=True)
 class QuestionGrammar(TextGrammar):
-    """A question: plain text, never a location token."""
+    """A question: plain text."""
 
     kind: Kind = 'question'
 
 
 @dataclass(frozen=True)
 class BoxGrammar:
-    """Exactly one valid box; with ``or_nothing`` the model may end at once instead: nothing fits."""
+    """Exactly one valid box; with ``or_nothing`` the model may end at once: nothing fits."""
 
     or_nothing: bool = False
 
-    def begin(self, vocabulary: Vocabulary) -> Walk:
+    def begin(self, words: Vocabulary) -> Walk:
         """Starts one box."""
-        return _BoxWalk(vocabulary, or_nothing=self.or_nothing)
+        return _BoxWalk(words, or_nothing=self.or_nothing)
 
 
 @dataclass(frozen=True)
 class BoxesGrammar:
-    """Valid boxes, each with a label, separated by ``;``, or nothing at once."""
+    """Valid boxes, each with a label, separated by ``;``, or nothing at once.
+
+    Raises:
+        InvalidRequestError: a bound below 1.
+    """
 
     max_boxes: int = 16
     max_label_tokens: int = 16
 
-    def begin(self, vocabulary: Vocabulary) -> Walk:
+    def __post_init__(self) -> None:
+        if min(self.max_boxes, self.max_label_tokens) < 1:
+            raise InvalidRequestError(
+                'grammar of boxes', expected='at least one box and one label token', got=self
+            )
+
+    def begin(self, words: Vocabulary) -> Walk:
         """Starts one list."""
-        return _BoxesWalk(vocabulary, self)
+        return _BoxesWalk(words, self)
 
 
 @dataclass(frozen=True)
 class FreeGrammar:
     """The model's own choice between a question, a box (or boxes) and nothing.
 
-    The probabilities of all location tokens, of all text tokens and of ``<eos>`` are summed, and
-    the largest sum decides. A comparison of single tokens would favour questions: a box spreads its
-    probability over many neighbouring location tokens, a question concentrates it on one word.
+    At the first token the probabilities of all location tokens, of all text tokens and of ``<eos>``
+    are summed, and the largest sum decides. Comparing single tokens would favour questions: a box
+    spreads its probability over neighbouring locations, a question puts it on one word.
     """
 
     several: bool = False
 
-    def begin(self, vocabulary: Vocabulary) -> FreeWalk:
-        """Starts one answer of a kind that its first token decides."""
-        return FreeWalk(vocabulary, BoxesGrammar() if self.several else BoxGrammar())
+    def begin(self, words: Vocabulary) -> Walk:
+        """Starts one answer."""
+        return _FreeWalk(words, BoxesGrammar() if self.several else BoxGrammar())
 
 
-class _TextWalk:
-    scope = Scope.VOCABULARY
+class _OneKindWalk:
+    """What all walks share whose kind is given from the start."""
 
-    def __init__(self, vocabulary: Vocabulary, kind: Kind) -> None:
+    def __init__(self, words: Vocabulary, kind: Kind) -> None:
         self.kind = kind
         self.finished = False
-        self._eos = vocabulary.eos_id
-        self._words = vocabulary.text_mask
-        self._words_or_end = vocabulary.text_mask.clone()
-        self._words_or_end[self._eos] = True
-        self._begun = False
+        self.masses: dict[Kind, float] = {}
+        self._words = words
 
-    def allowed(self, log_probabilities: Tensor) -> Tensor:
-        return self._words_or_end if self._begun else self._words
+    def observe(self, log_probabilities: Tensor) -> None:
+        pass
+
+
+class _TextWalk(_OneKindWalk):
+    scope = Scope.VOCABULARY
+
+    def __init__(self, words: Vocabulary, kind: Kind) -> None:
+        super().__init__(words, kind)
+        self._allowed = words.text_mask
+
+    def allowed(self) -> Tensor:
+        return self._allowed
 
     def advance(self, token: int) -> None:
-        self._begun = True
-        self.finished = token == self._eos
+        if self._allowed is self._words.text_mask:
+            self._allowed = _with(self._words.text_mask, self._words.eos_id)
+        self.finished = token == self._words.eos_id
 
 
-class _BoxWalk:
-    kind: Kind = 'box'
+class _BoxWalk(_OneKindWalk):
     scope = Scope.LOCATIONS
 
-    def __init__(self, vocabulary: Vocabulary, *, or_nothing: bool) -> None:
-        self.finished = False
+    def __init__(self, words: Vocabulary, *, or_nothing: bool) -> None:
+        super().__init__(words, 'box')
         self._or_nothing = or_nothing
-        self._eos = vocabulary.eos_id
-        self._device = vocabulary.location_ids.device
-        self._bin_of = {int(token): index for index, token in enumerate(vocabulary.location_ids)}
         self._bins: list[int] = []
 
-    def allowed(self, log_probabilities: Tensor) -> Tensor:
-        low, high = allowed_bins(self._bins)
-        mask = torch.zeros(LOCATION_BINS + 1, dtype=torch.bool, device=self._device)
-        mask[low:high] = True
+    def allowed(self) -> Tensor:
+        mask = torch.zeros(
+            LOCATION_BINS + 1, dtype=torch.bool, device=self._words.location_ids.device
+        )
+        mask[slice(*allowed_bins(self._bins))] = True
         mask[LOCATION_BINS] = self._or_nothing and not self._bins
         return mask
 
     def advance(self, token: int) -> None:
-        if token == self._eos:
+        if token == self._words.eos_id:
             self.kind, self.finished = 'nothing', True
-            return
-        self._bins.append(self._bin_of[token])
-        self.finished = len(self._bins) == 4
+        else:
+            self._bins.append(self._words.bin_of[token])
+            self.finished = len(self._bins) == 4
 
 
-class _BoxesWalk:
-    kind: Kind = 'boxes'
-
-    def __init__(self, vocabulary: Vocabulary, grammar: BoxesGrammar) -> None:
-        self.finished = False
-        self._vocabulary = vocabulary
+class _BoxesWalk(_OneKindWalk):
+    def __init__(self, words: Vocabulary, grammar: BoxesGrammar) -> None:
+        super().__init__(words, 'boxes')
         self._grammar = grammar
-        self._box = _BoxWalk(vocabulary, or_nothing=True)
+        self._box = _BoxWalk(words, or_nothing=True)
         self._boxes = 0
-        self._label: list[int] = []
+        self._label_tokens = 0
 
     @property
     def scope(self) -> Scope:
         return Scope.VOCABULARY if self._box.finished else Scope.LOCATIONS
 
-    def allowed(self, log_probabilities: Tensor) -> Tensor:
+    def allowed(self) -> Tensor:
+        words = self._words
         if not self._box.finished:
-            return self._box.allowed(log_probabilities)
-        words = self._vocabulary
-        if not self._label:
-            return words.text_mask & ~words.separator_mask
-        may_continue = self._boxes < self._grammar.max_boxes
-        if len(self._label) < self._grammar.max_label_tokens:
-            mask = words.text_mask.clone()
-            if not may_continue:
-                mask &= ~words.separator_mask
-        else:
-            mask = words.separator_mask.clone() if may_continue else torch.zeros_like(words.text_mask)
-        mask[words.eos_id] = True
-        return mask
+            return self._box.allowed()
+        pieces = words.text_mask & ~words.separator_mask
+        if not self._label_tokens:
+            return pieces
+        may_grow = self._label_tokens < self._grammar.max_label_tokens
+        mask = pieces if may_grow else torch.zeros_like(pieces)
+        if self._boxes < self._grammar.max_boxes:
+            mask = mask | words.separator_mask
+        return _with(mask, words.eos_id)
 
     def advance(self, token: int) -> None:
-        words = self._vocabulary
         if not self._box.finished:
             self._box.advance(token)
+            self._boxes += self._box.finished
             if self._box.kind == 'nothing':
                 self.kind, self.finished = 'nothing', True
-            elif self._box.finished:
-                self._boxes += 1
-        elif token == words.eos_id:
+        elif token == self._words.eos_id:
             self.finished = True
-        elif words.separator_mask[token]:
-            self._box = _BoxWalk(words, or_nothing=False)
-            self._label = []
+        elif bool(self._words.separator_mask[token]):
+            self._box, self._label_tokens = _BoxWalk(self._words, or_nothing=False), 0
         else:
-            self._label.append(token)
+            self._label_tokens += 1
 
 
-class FreeWalk:
-    """A walk whose first token decides its kind.
+class _NothingWalk(_OneKindWalk):
+    """Only ``<eos>``."""
 
-    Attributes:
-        masses: probability of each kind at the first token, once decided; their sum is 1.
-    """
+    scope = Scope.VOCABULARY
 
-    def __init__(self, vocabulary: Vocabulary, boxes: BoxGrammar | BoxesGrammar) -> None:
+    def allowed(self) -> Tensor:
+        return _with(torch.zeros_like(self._words.text_mask), self._words.eos_id)
+
+    def advance(self, token: int) -> None:
+        self.finished = True
+
+
+class _FreeWalk:
+    """A walk that turns into another one once it has seen the first distribution."""
+
+    def __init__(self, words: Vocabulary, boxes: BoxGrammar | BoxesGrammar) -> None:
         self.masses: dict[Kind, float] = {}
-        self._vocabulary = vocabulary
+        self._words = words
         self._boxes = boxes
-        self._walk: Walk | None = None
-        self._ended = False
+        self._begun = False
+        self._walk: Walk = _NothingWalk(words, 'nothing')
 
     @property
     def kind(self) -> Kind:
-        return 'nothing' if self._walk is None else self._walk.kind
+        return self._walk.kind
 
     @property
     def scope(self) -> Scope:
-        return Scope.VOCABULARY if not self.masses or self._walk is None else self._walk.scope
+        return self._walk.scope if self._begun else Scope.VOCABULARY
 
     @property
     def finished(self) -> bool:
-        return self._ended if self._walk is None else self._walk.finished
+        return self._walk.finished
 
-    def allowed(self, log_probabilities: Tensor) -> Tensor:
-        if self.masses and self._walk is not None:
-            return self._walk.allowed(log_probabilities)
-        return self._decide(log_probabilities)
-
-    def advance(self, token: int) -> None:
-        if self._walk is None:
-            self._ended = True
-        else:
-            self._walk.advance(token)
-
-    def _decide(self, log_probabilities: Tensor) -> Tensor:
-        """Fixes the kind and returns the allowed first tokens, over the whole vocabulary."""
-        words = self._vocabulary
+    def observe(self, log_probabilities: Tensor) -> None:
+        if self.masses:
+            return
+        question: Walk = QuestionGrammar().begin(self._words)
+        boxes = self._boxes.begin(self._words)
         probabilities = log_probabilities.exp()
-        question = float(probabilities[words.text_mask].sum())
-        box = float(probabilities[words.location_ids].sum())
-        nothing = float(probabilities[words.eos_id])
-        total = max(question + box + nothing, 1e-30)
-        kind: Kind = 'boxes' if isinstance(self._boxes, BoxesGrammar) else 'box'
-        self.masses = {'question': question / total, kind: box / total, 'nothing': nothing / total}
-        mask = torch.zeros_like(words.text_mask)
-        if nothing >= max(question, box):
-            mask[words.eos_id] = True
-        elif question >= box:
-            self._walk = QuestionGrammar().begin(words)
-            mask |= self._walk.allowed(log_probabilities)
-        else:
-            self._walk = self._boxes.begin(words)
-            mask[words.location_ids[: LOCATION_BINS - 1]] = True
+        sums = {
+            question.kind: float(probabilities[self._words.text_mask].sum()),
+            boxes.kind: float(probabilities[self._words.location_ids].sum()),
+            self._walk.kind: float(probabilities[self._words.eos_id]),
+        }
+        total = sum(sums.values()) or 1.0
+        self.masses = {kind: value / total for kind, value in sums.items()}
+        walks = {walk.kind: walk for walk in (question, boxes, self._walk)}
+        self._walk = walks[max(sums, key=lambda kind: sums[kind])]
+
+    def allowed(self) -> Tensor:
+        if self._begun or self._walk.scope is Scope.VOCABULARY:
+            return self._walk.allowed()
+        # The first token is chosen from the whole vocabulary, where the masses were summed.
+        mask = torch.zeros_like(self._words.text_mask)
+        low, high = allowed_bins(())
+        mask[self._words.location_ids[low:high]] = True
         return mask
 
+    def advance(self, token: int) -> None:
+        self._begun = True
+        self._walk.advance(token)
 
-def allowed_bins(bins: list[int]) -> tuple[int, int]:
-    """Half-open range of the bins that may follow ``y1, x1, y2`` so far, so that y2 > y1 and x2 > x1."""
+
+def allowed_bins(bins: Sequence[int]) -> tuple[int, int]:
+    """Half-open range of the bin that follows ``y1, x1, y2``, so that y2 > y1 and x2 > x1."""
     if len(bins) < 2:
-        return 0, LOCATION_BINS - 1
+        return 0, LOCATION_BINS - 1  # leaves room for the opposite edge
     return bins[len(bins) - 2] + 1, LOCATION_BINS
+
+
+def _with(mask: Tensor, token: int) -> Tensor:
+    mask = mask.clone()
+    mask[token] = True
+    return mask

@@ -1,4 +1,4 @@
-"""The output head: logits over the vocabulary, or over the few rows that a grammar can choose from."""
+"""The output head: logits over the vocabulary, or over the few rows that matter."""
 
 from __future__ import annotations
 
@@ -13,24 +13,44 @@ def head_logits(backbone: Backbone, hidden: Tensor, ids: Tensor | None = None) -
 
     Args:
         backbone: the model.
-        hidden: float[..., D] output of any block.
+        hidden: float[..., D], output of any block.
         ids: int64[K], the vocabulary rows wanted; all by default.
 
     Returns:
         float[..., V] or float[..., K].
     """
-    normed = backbone.language_model.norm(hidden)
-    weight = backbone.model.lm_head.weight
-    logits = normed @ (weight if ids is None else rows_of(weight, ids)).T
-    cap = getattr(backbone.text_config, 'final_logit_softcapping', None)
+    weight = _weight(backbone)
+    return _capped(backbone, _normed(backbone, hidden) @ (weight if ids is None else weight[ids]).T)
+
+
+def location_logits(backbone: Backbone, hidden: Tensor) -> Tensor:
+    """Logits of the 1024 location tokens and of ``<eos>``, without touching other rows.
+
+    Args:
+        backbone: the model.
+        hidden: float[..., D], output of any block.
+
+    Returns:
+        float[..., 1025].
+    """
+    weight, normed, words = _weight(backbone), _normed(backbone, hidden), backbone.vocabulary
+    # Location tokens are consecutive in PaliGemma's vocabulary: their rows are a view.
+    span = words.location_span
+    locations = normed @ (weight[words.location_ids] if span is None else weight[span]).T
+    end = normed @ weight[words.eos_id : words.eos_id + 1].T
+    return _capped(backbone, torch.cat((locations, end), dim=-1))
+
+
+def _weight(backbone: Backbone) -> Tensor:
+    weight: Tensor = backbone.model.lm_head.weight
+    return weight
+
+
+def _normed(backbone: Backbone, hidden: Tensor) -> Tensor:
+    normed: Tensor = backbone.language_model.norm(hidden)
+    return normed
+
+
+def _capped(backbone: Backbone, logits: Tensor) -> Tensor:
+    cap: float | None = getattr(backbone.text_config, 'final_logit_softcapping', None)
     return logits if cap is None else (logits / cap).tanh() * cap
-
-
-def rows_of(weight: Tensor, ids: Tensor) -> Tensor:
-    """The wanted rows: a view when the ids are consecutive, as location tokens are, else a copy."""
-    first, count = int(ids[0]), len(ids)
-    if int(ids[-1]) == first + count - 1 and torch.equal(
-        ids, torch.arange(first, first + count, device=ids.device)
-    ):
-        return weight[first : first + count]
-    return weight[ids]

@@ -11,50 +11,61 @@ from clue_ros.model.prompt import PromptBatch
 class KeyValueCache:
     """Keys and values of a prefix and of up to ``capacity`` tokens after it.
 
-    Has the one method that transformers' attention modules call, :meth:`update`.
+    Shapes never change, so that a decoding step can be compiled: a step reads all places and
+    masks those not in use. Transformers' attention modules call :meth:`update`.
 
     Attributes:
-        length: places in use, the same for all rows.
         valid: bool[B, places], places that hold a real token.
-        positions: int64[B, places], 1-based positions.
+        positions: int64[B, places], their 1-based positions.
         next_position: int64[B], position of the next token of each row.
     """
 
     def __init__(self, batch: PromptBatch, *, blocks: int, capacity: int) -> None:
         rows, length = batch.input_ids.shape
-        places = length + capacity
+        self._length, self._places = length, length + capacity
+        self._keys: list[Tensor] = [torch.empty(0)] * blocks
+        self._values: list[Tensor] = [torch.empty(0)] * blocks
         device = batch.input_ids.device
-        self._keys: list[Tensor | None] = [None] * blocks
-        self._values: list[Tensor | None] = [None] * blocks
-        self._places = places
-        self.length = length
-        self.valid = torch.zeros(rows, places, dtype=torch.bool, device=device)
+        self._place = torch.tensor([length - 1], device=device)
+        self.valid = torch.zeros(rows, self._places, dtype=torch.bool, device=device)
         self.valid[:, :length] = batch.attention_mask
-        self.positions = torch.zeros(rows, places, dtype=torch.long, device=device)
+        self.positions = torch.zeros(rows, self._places, dtype=torch.long, device=device)
         self.positions[:, :length] = batch.positions
         self.next_position = batch.attention_mask.sum(-1) + 1
 
-    def advance(self) -> None:
-        """Takes the next place, for one more token in every row."""
-        self.valid[:, self.length] = True
-        self.positions[:, self.length] = self.next_position
-        self.next_position = self.next_position + 1
-        self.length += 1
+    def advance(self) -> Tensor:
+        """Takes the next place for one more token per row; returns its positions int64[B]."""
+        position = self.next_position.clone()
+        self._place += 1
+        self.valid.index_fill_(1, self._place, True)
+        self.positions.index_copy_(1, self._place, position[:, None])
+        self.next_position += 1
+        return position
 
     def update(self, key: Tensor, value: Tensor, block: int, *_: object) -> tuple[Tensor, Tensor]:
-        """Stores float[B, KV, t, E] of one block in the last t places and returns all places in use."""
-        if self._keys[block] is None:
-            shape = (*key.shape[:2], self._places, key.shape[3])
-            self._keys[block] = key.new_empty(shape)
-            self._values[block] = value.new_empty(shape)
-        keys, values = self._keys[block], self._values[block]
-        count = key.shape[2]
-        span = slice(self.length - count, self.length)
-        keys[:, :, span] = key
-        values[:, :, span] = value
-        if count == self.length:
+        """Stores keys and values of one block.
+
+        Args:
+            key: float[B, KV, T, E] of the whole prefix, or float[B, KV, 1, E] of the newest token.
+            value: likewise.
+            block: which block.
+
+        Returns:
+            What the queries attend to: the prefix as given, or all places.
+        """
+        if key.shape[2] == self._length and not self._keys[block].numel():
+            self._keys[block] = self._buffer(key)
+            self._values[block] = self._buffer(value)
             return key, value
-        return keys[:, :, : self.length], values[:, :, : self.length]
+        self._keys[block].index_copy_(2, self._place, key)
+        self._values[block].index_copy_(2, self._place, value)
+        return self._keys[block], self._values[block]
+
+    def _buffer(self, prefix: Tensor) -> Tensor:
+        # Zeros, since masked places still enter products: 0 * NaN would spoil them.
+        buffer = prefix.new_zeros(*prefix.shape[:2], self._places, prefix.shape[3])
+        buffer[:, :, : self._length] = prefix
+        return buffer
 
 
 class FilledKeys:

@@ -1,4 +1,4 @@
-"""Finding and reading checkpoints on this machine: folders and the Hugging Face cache, safetensors only."""
+"""Finding and reading checkpoints on this machine: folders and the Hugging Face cache."""
 
 from __future__ import annotations
 
@@ -37,15 +37,19 @@ def resolve_source(source: str | Path, revision: str | None = None) -> Path:
     name = str(source)
     if not _HUB_ID.fullmatch(name):
         raise CheckpointError(
-            'model not found', expected='a folder, or a hub id like owner/name', got=name,
+            'model not found',
+            expected='a folder, or a hub id like owner/name',
+            got=name,
             remedy='`clue model list` shows the models on this machine.',
         )
     try:
         return Path(snapshot_download(name, revision=revision, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
         raise CheckpointError(
-            f'{name} is not on this machine', expected='its files in the Hugging Face cache',
-            got=f'nothing for revision {revision or "main"}', remedy=fetch_remedy(name, revision),
+            f'{name} is not on this machine',
+            expected='its files in the Hugging Face cache',
+            got=f'nothing for revision {revision or "main"}',
+            remedy=fetch_remedy(name, revision),
         ) from error
 
 
@@ -78,14 +82,17 @@ def load_model(
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f'cannot load {folder}', expected='a complete PaliGemma checkpoint', got=str(error),
+            f'cannot load {folder}',
+            expected='a complete PaliGemma checkpoint',
+            got=str(error),
             remedy='Fetch or copy the checkpoint again.',
         ) from error
-    missing, mismatched = sorted(report['missing_keys']), sorted(map(str, report['mismatched_keys']))
-    if missing or mismatched:
+    wrong = [*sorted(report['missing_keys']), *map(str, report['mismatched_keys'])]
+    if wrong:
         raise CheckpointError(
-            f'{folder} does not hold the weights its config.json describes', expected='every tensor',
-            got=f'{len(missing)} missing, {len(mismatched)} mismatched: {(missing + mismatched)[0]}',
+            f'{folder} does not hold the weights that its config.json describes',
+            expected='every tensor in its shape',
+            got=f'{len(wrong)} missing or of another shape, first {wrong[0]}',
             remedy='Fetch or copy the checkpoint again.',
         )
     return model
@@ -101,12 +108,15 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the tokenizers library raises bare Exception on corrupted files
         raise CheckpointError(
-            f'cannot load the tokenizer in {folder}', expected='tokenizer.json', got=str(error),
+            f'cannot load the tokenizer in {folder}',
+            expected='tokenizer.json',
+            got=str(error),
             remedy='Fetch or copy the checkpoint again.',
         ) from error
     if not tokenizer.is_fast:
         raise CheckpointError(
-            f'cannot use the tokenizer in {folder}', expected='tokenizer.json of a fast tokenizer',
+            f'cannot use the tokenizer in {folder}',
+            expected='tokenizer.json of a fast tokenizer',
             got=type(tokenizer).__name__,
             remedy='Save it again with transformers, which writes tokenizer.json.',
         )
@@ -118,18 +128,23 @@ def _check_folder(folder: Path) -> None:
         config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f'{folder} is no checkpoint', expected='a readable config.json', got=str(error),
+            f'{folder} is no checkpoint',
+            expected='a readable config.json',
+            got=str(error),
             remedy='Give the folder that holds config.json and model.safetensors.',
         ) from error
     kind = config.get('model_type') if isinstance(config, dict) else None
     if kind != 'paligemma':
         raise CheckpointError(
-            f'{folder} holds another kind of model', expected='model_type paligemma', got=kind,
+            f'{folder} holds another kind of model',
+            expected='model_type paligemma',
+            got=kind,
             remedy='Use a PaliGemma or PaliGemma2 checkpoint of transformers.',
         )
     if not any(folder.glob('*.safetensors')):
         raise CheckpointError(
-            f'{folder} has no weights that may be loaded', expected='*.safetensors',
+            f'{folder} has no weights that may be loaded',
+            expected='*.safetensors',
             got=', '.join(sorted(path.name for path in folder.glob('*.bin'))) or 'none',
             remedy='Pickled weights are never loaded; convert them to safetensors.',
         )

@@ -1,9 +1,10 @@
-"""The decoder blocks: the one place that embeds prompts and runs through them."""
+"""The decoder blocks: the one place that embeds prompts and runs through the blocks."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.backbone import Backbone
@@ -16,7 +17,7 @@ from clue_ros.model.prompt import PromptBatch
 def embed(backbone: Backbone, features: Tensor, batch: PromptBatch) -> Tensor:
     """Token embeddings with the image features in their places: float[B, T, D].
 
-    Words are scaled by sqrt(D) inside the embedding module, image features are not.
+    Words are scaled by sqrt(D) inside the embedding module; image features are not scaled.
 
     Args:
         backbone: the model.
@@ -29,15 +30,16 @@ def embed(backbone: Backbone, features: Tensor, batch: PromptBatch) -> Tensor:
     rows = batch.input_ids.shape[0]
     if features.shape[0] == 1:
         features = features.expand(rows, -1, -1)
-    expected = (rows, backbone.image_tokens)
-    if features.shape[:2] != expected:
+    if features.shape[:2] != (rows, backbone.image_tokens):
         raise InvalidRequestError(
-            'image features do not fit the prompts', expected=f'{expected} images x tokens',
-            got=tuple(features.shape[:2]),
+            'image features do not fit the prompts',
+            expected=f'[{rows}, {backbone.image_tokens}, D]',
+            got=list(features.shape),
         )
     is_image = batch.input_ids == backbone.image_token_id
     # The image token may lie outside the embedding matrix; any row serves, it is overwritten.
-    words = backbone.language_model.embed_tokens(batch.input_ids.masked_fill(is_image, backbone.pad_id))
+    ids = batch.input_ids.masked_fill(is_image, backbone.pad_id)
+    words: Tensor = backbone.language_model.embed_tokens(ids)
     return words.masked_scatter(is_image[..., None], features.to(words.dtype))
 
 
@@ -50,50 +52,40 @@ def run_blocks(
     cache: KeyValueCache | None = None,
     last_only: bool = False,
 ) -> Tensor:
-    """Runs blocks 0 .. ``upto`` - 1 whole over image, prefix and suffix.
+    """Runs blocks 0 .. ``upto`` - 1 over image, prefix and suffix.
 
     Args:
         backbone: the model, with whatever adapter is active.
         features: float[B or 1, N, D] image features.
         batch: the prompts.
         upto: number of blocks to run; all by default.
-        cache: filled with the keys and values of every block that runs.
-        last_only: return the last real token only; the final block then computes queries and MLP for it alone.
+        cache: takes in the keys and values of every block that runs.
+        last_only: return the last real token only, for which alone the final block then computes
+            its query, output projection and MLP.
 
     Returns:
-        float[B, T, D] hidden states after the last block that ran, before the final norm;
+        float[B, T, D] hidden states after the last block that ran, before the final norm, or
         float[B, 1, D] with ``last_only``.
 
     Raises:
-        InvalidRequestError: ``upto`` out of range.
+        InvalidRequestError: ``upto`` out of range, or features that do not fit.
     """
     count = backbone.blocks if upto is None else upto
     if not 0 <= count <= backbone.blocks:
         raise InvalidRequestError('no such block', expected=f'0 to {backbone.blocks}', got=upto)
     hidden = embed(backbone, features, batch)
-    positions = batch.positions
-    rotary = backbone.language_model.rotary_emb(hidden, position_ids=positions)
-    masks = {window: prefix_mask(batch, window) for window in _windows(backbone, count)}
-    whole = count - 1 if last_only and count else count
-    for index, layer in enumerate(backbone.layers[:whole]):
-        hidden = layer(
-            hidden,
-            position_embeddings=rotary,
-            attention_mask=masks[block_window(backbone, index)],
-            position_ids=positions,
-            past_key_values=cache,
-        )
-    if last_only:
-        rows = torch.arange(hidden.shape[0], device=hidden.device)
-        if whole == count:
-            return hidden[rows, batch.last][:, None]
-        mask = masks[block_window(backbone, whole)]
-        if mask is not None and mask.shape[2] > 1:
-            mask = mask[rows, :, batch.last][:, :, None]
-        hidden = _last_token(
-            backbone.layers[whole], hidden, rotary, rows, batch.last, mask, cache, whole
-        )
-    return hidden
+    rotary = rotate_at(backbone, hidden, batch.positions)
+    masks = {window: prefix_mask(batch, window) for window in _windows(backbone)}
+    whole = max(0, count - 1) if last_only else count
+    for index in range(whole):
+        mask = masks[block_window(backbone, index)]
+        hidden = _run_block(backbone, index, hidden, rotary, mask, cache)
+    if not last_only:
+        return hidden
+    if whole == count:
+        return take_rows(hidden, batch.last[:, None])
+    mask = masks[block_window(backbone, whole)]
+    return _run_last_block(backbone, whole, hidden, rotary, mask, cache, batch.last[:, None])
 
 
 def run_step(backbone: Backbone, tokens: Tensor, cache: KeyValueCache) -> Tensor:
@@ -107,55 +99,69 @@ def run_step(backbone: Backbone, tokens: Tensor, cache: KeyValueCache) -> Tensor
     Returns:
         float[B, 1, D], before the final norm.
     """
-    query = cache.next_position
-    cache.advance()
-    hidden = backbone.language_model.embed_tokens(tokens[:, None])
-    positions = query[:, None]
-    rotary = backbone.language_model.rotary_emb(hidden, position_ids=positions)
-    used = slice(None, cache.length)
-    masks = {
-        window: step_mask(cache.valid[:, used], cache.positions[:, used], query, window)
-        for window in _windows(backbone, backbone.blocks)
-    }
-    for index, layer in enumerate(backbone.layers):
-        hidden = layer(
-            hidden,
-            position_embeddings=rotary,
-            attention_mask=masks[block_window(backbone, index)],
-            position_ids=positions,
-            past_key_values=cache,
-        )
+    query = cache.advance()
+    hidden: Tensor = backbone.language_model.embed_tokens(tokens[:, None])
+    rotary = rotate_at(backbone, hidden, query[:, None])
+    masks = {window: step_mask(cache, query, window) for window in _windows(backbone)}
+    for index in range(backbone.blocks):
+        mask = masks[block_window(backbone, index)]
+        hidden = _run_block(backbone, index, hidden, rotary, mask, cache)
     return hidden
 
 
+def rotate_at(backbone: Backbone, hidden: Tensor, positions: Tensor) -> Rotary:
+    """Rotary cosines and sines, float[B, T, E] each, in the dtype of ``hidden``."""
+    cos, sin = backbone.language_model.rotary_emb(hidden, position_ids=positions)
+    return cos, sin
+
+
 def block_window(backbone: Backbone, block: int) -> int | None:
-    """Width of the sliding window of one block, or None; PaliGemma has none, PaliGemma2 in every second block."""
-    return getattr(backbone.layers[block].self_attn, 'sliding_window', None)
+    """Width of a block's sliding window, or None; PaliGemma2 has one in every second block."""
+    window: int | None = getattr(backbone.layers[block].self_attn, 'sliding_window', None)
+    return window
 
 
-def _windows(backbone: Backbone, count: int) -> set[int | None]:
-    return {block_window(backbone, block) for block in range(count)}
+def take_rows(states: Tensor, index: Tensor) -> Tensor:
+    """float[B, T, X] at int64[B, R]: float[B, R, X]."""
+    taken: Tensor = states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
+    return taken
 
 
-def _last_token(
-    layer: nn.Module,
+def _windows(backbone: Backbone) -> set[int | None]:
+    return {block_window(backbone, block) for block in range(backbone.blocks)}
+
+
+def _run_block(
+    backbone: Backbone,
+    block: int,
     hidden: Tensor,
     rotary: Rotary,
-    rows: Tensor,
-    last: Tensor,
+    mask: Tensor | None,
+    cache: Any,
+) -> Tensor:
+    output: Tensor = backbone.layers[block](
+        hidden, position_embeddings=rotary, attention_mask=mask, past_key_values=cache
+    )
+    return output
+
+
+def _run_last_block(
+    backbone: Backbone,
+    block: int,
+    hidden: Tensor,
+    rotary: Rotary,
     mask: Tensor | None,
     cache: KeyValueCache | None,
-    block: int,
+    index: Tensor,
 ) -> Tensor:
-    """One block for the last token of each row: keys and values of all tokens, the rest for one."""
+    """A block for the tokens at ``index`` alone, whose keys and values are those of all tokens."""
+    layer = backbone.layers[block]
     normed = layer.input_layernorm(hidden)
     keys, values = project_keys(layer, normed, rotary), project_values(layer, normed)
     if cache is not None:
-        keys, values = cache.update(keys, values, block)
-    at_last = tuple(part.expand(len(rows), -1, -1)[rows, last][:, None] for part in rotary)
-    return layer(
-        hidden[rows, last][:, None],
-        position_embeddings=at_last,
-        attention_mask=mask,
-        past_key_values=FilledKeys(keys, values),
-    )
+        cache.update(keys, values, block)
+    if mask is not None and mask.shape[2] > 1:
+        mask = take_rows(mask[:, 0], index)[:, None]
+    at_index = take_rows(rotary[0], index), take_rows(rotary[1], index)
+    rows = take_rows(hidden, index)
+    return _run_block(backbone, block, rows, at_index, mask, FilledKeys(keys, values))

@@ -27,13 +27,16 @@ def check_image(image: object) -> np.ndarray:
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise BadImageError(
-            'not an RGB image', expected='uint8[H, W, 3]',
-            got=f'{image.dtype}{list(image.shape)}', remedy='Convert it to 8-bit RGB first.',
+            'not an RGB image',
+            expected='uint8[H, W, 3]',
+            got=f'{image.dtype}{list(image.shape)}',
+            remedy='Convert it to 8-bit RGB first.',
         )
     height, width = image.shape[:2]
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise BadImageError(
-            'image is empty or too large', expected=f'sides of 1 to {MAX_SIDE} pixels',
+            'image is empty or too large',
+            expected=f'sides of 1 to {MAX_SIDE} pixels',
             got=f'{width} x {height}',
         )
     return image

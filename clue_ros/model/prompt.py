@@ -1,8 +1,10 @@
-"""Prompts as PaliGemma was trained with them: ``<image>`` * N, ``<bos>``, text, newline; then the suffix.
+"""Prompts as PaliGemma was trained with them: image tokens, begin token, text, newline; suffix.
 
-    token       <image> ... <image>  <bos>  detect  red  mug  \\n  <loc0212> ... <eos>
-    token type     0          0        0      0      0    0   0       1            1      0 prefix, 1 suffix
-    query          .          .        .      .      *    *   .       .            .      rows read by eq. (2)
+    token       <image> * N  <bos>  detect  red  mug  newline  <loc0212> ... <eos>
+    token type       0         0       0     0    0      0         1           1
+    query            .         .       .     *    *      .         .           .
+
+Token type 0 is the prefix, 1 the suffix; ``*`` marks the rows that eq. (2) averages.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ class PromptBatch:
 
     @property
     def positions(self) -> Tensor:
-        """int64[B, T]: 1-based count of real tokens, as PaliGemma numbers them; 1 at left padding."""
+        """int64[B, T]: 1-based count of real tokens, PaliGemma's way; 1 at left padding."""
         return self.attention_mask.cumsum(-1).clamp_(min=1)
 
     @property
@@ -99,13 +101,14 @@ def build_prompt(
     Args:
         backbone: whose tokenizer and number of image tokens are used.
         text: the whole prefix text, conditioning word included, for example ``detect red mug``.
-        conditioning: the leading words that only name the task, for example ``detect``; their pieces are
-            excluded from the query set.
+        conditioning: the leading words that only name the task, for example ``detect``; their
+            pieces are excluded from the query set.
         suffix: target text for training; ``<eos>`` is appended.
         queries: what else is excluded from the query set.
 
     Raises:
-        InvalidRequestError: not a text, too long, not beginning with ``conditioning``, or holding control tokens.
+        InvalidRequestError: not a text, empty, too long, not beginning with ``conditioning``, or
+            holding control tokens.
     """
     _check_text(text, conditioning)
     queries = queries or QueryTokens()
@@ -117,14 +120,16 @@ def build_prompt(
     control = {vocabulary.image_id, vocabulary.bos_id, vocabulary.eos_id, vocabulary.pad_id}
     if control.intersection(words):
         raise InvalidRequestError(
-            'text holds control tokens', expected='plain text', got=text,
+            'text holds control tokens',
+            expected='plain text',
+            got=text,
             remedy='Remove words such as <image>, <bos> or <eos>.',
         )
     head = [vocabulary.image_id] * backbone.image_tokens + [vocabulary.bos_id]
     chosen = [False] * len(head)
     for start, end in encoding['offset_mapping']:
         is_newline = start >= len(text)
-        # A piece belongs to the conditioning word if it ends within it; a leading space counts to the next word.
+        # A piece is the conditioning word's if it ends within it; a space counts to the next word.
         is_conditioning = end <= len(conditioning)
         chosen.append(
             not (is_newline and queries.exclude_newline)
@@ -138,7 +143,9 @@ def build_prompt(
     chosen += [False] * (len(ids) - prefix_length)
     limit = backbone.text_config.max_position_embeddings
     if len(ids) > limit:
-        raise InvalidRequestError('prompt is too long', expected=f'at most {limit} tokens', got=len(ids))
+        raise InvalidRequestError(
+            'prompt is too long', expected=f'at most {limit} tokens', got=len(ids)
+        )
     return Prompt(tuple(ids), prefix_length, tuple(chosen), text)
 
 

@@ -1,4 +1,4 @@
-"""A small real tokenizer with PaliGemma's layout, for random models in tests, benchmarks and checks."""
+"""A small real tokenizer with PaliGemma's layout, for random models."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from transformers import PreTrainedTokenizerFast
 
 from clue_ros.core.locations import LOCATION_BINS
 
-_WORDS = (
-    'a answer are assistant: at banana big blue book bottle bowl box bring caption clarify color cup detect '
-    'disambiguate do en for get give green in is it large left me mean mug no of on one or please red right side '
-    'small that the to user: want what which white with would yellow yes you'
-).split()
+_WORDS = """
+a answer are assistant: at banana big blue book bottle bowl box bring caption clarify color cup
+detect disambiguate do en for get give green in is it large left me mean mug no of on one or please
+red right side small that the to user: want what which white with would yellow yes you
+"""
 SEGMENTS = 128
 
 
@@ -21,13 +21,13 @@ SEGMENTS = 128
 def random_tokenizer() -> PreTrainedTokenizerFast:
     """A BPE tokenizer of ASCII characters and a few words; ids follow PaliGemma's order.
 
-    pad, eos, bos, unk, newline, pieces, ``<image>``, 1024 ``<locNNNN>``, 128 ``<segNNN>``; spaces become
-    ``▁`` and are undone on decoding, as in Gemma's tokenizer.
+    pad, eos, bos, unk, newline, pieces, ``<image>``, 1024 ``<locNNNN>``, 128 ``<segNNN>``. Spaces
+    become ``▁`` and come back on decoding, as in Gemma's tokenizer.
     """
     special = ['<pad>', '<eos>', '<bos>', '<unk>']
     pieces = [*special, '\n', '▁', *(chr(code) for code in range(33, 127))]
     merges: dict[tuple[str, str], None] = {}
-    for word in (f'▁{word}' for word in (*_WORDS, ';', '?')):
+    for word in (f'▁{word}' for word in (*_WORDS.split(), ';', '?')):
         for end in range(1, len(word)):
             merges[word[:end], word[end]] = None
             pieces.append(word[: end + 1])

@@ -1,4 +1,4 @@
-"""Randomly initialised models of PaliGemma's architecture: for tests, benchmarks and the check of the 3B path."""
+"""Randomly initialised PaliGemma2 models, for tests, benchmarks and the check of the 3B path."""
 
 from __future__ import annotations
 
@@ -27,37 +27,61 @@ class Shape:
 SHAPES: dict[str, Shape] = {
     'tiny': Shape(
         vision={
-            'image_size': 64, 'patch_size': 16, 'hidden_size': 32, 'intermediate_size': 64,
-            'num_hidden_layers': 2, 'num_attention_heads': 2,
+            'image_size': 64,
+            'patch_size': 16,
+            'hidden_size': 32,
+            'intermediate_size': 64,
+            'num_hidden_layers': 2,
+            'num_attention_heads': 2,
         },
         text={
-            'hidden_size': 48, 'intermediate_size': 96, 'num_hidden_layers': 4,
-            'num_attention_heads': 4, 'num_key_value_heads': 2, 'head_dim': 16,
+            'hidden_size': 48,
+            'intermediate_size': 96,
+            'num_hidden_layers': 4,
+            'num_attention_heads': 4,
+            'num_key_value_heads': 2,
+            'head_dim': 16,
             'query_pre_attn_scalar': 24,
         },
     ),
-    # Proportions of the 3B at 448 pixels: 26 blocks, 1024 image tokens, and the tower's and the output head's
-    # shares of the FLOPs of one forward pass (15 % and 18 %).
+    # Proportions of the 3B at 448 pixels: 26 blocks, 1024 image tokens, and the tower's and the
+    # output head's shares of the FLOPs of one forward pass.
     'mid': Shape(
         vision={
-            'image_size': 448, 'patch_size': 14, 'hidden_size': 288, 'intermediate_size': 1076,
-            'num_hidden_layers': 22, 'num_attention_heads': 4,
+            'image_size': 448,
+            'patch_size': 14,
+            'hidden_size': 288,
+            'intermediate_size': 1076,
+            'num_hidden_layers': 22,
+            'num_attention_heads': 4,
         },
         text={
-            'hidden_size': 576, 'intermediate_size': 2304, 'num_hidden_layers': 26,
-            'num_attention_heads': 8, 'num_key_value_heads': 4, 'head_dim': 64,
+            'hidden_size': 576,
+            'intermediate_size': 2304,
+            'num_hidden_layers': 26,
+            'num_attention_heads': 8,
+            'num_key_value_heads': 4,
+            'head_dim': 64,
             'query_pre_attn_scalar': 64,
         },
         vocabulary=74_000,
     ),
     '3b': Shape(
         vision={
-            'image_size': 448, 'patch_size': 14, 'hidden_size': 1152, 'intermediate_size': 4304,
-            'num_hidden_layers': 27, 'num_attention_heads': 16,
+            'image_size': 448,
+            'patch_size': 14,
+            'hidden_size': 1152,
+            'intermediate_size': 4304,
+            'num_hidden_layers': 27,
+            'num_attention_heads': 16,
         },
         text={
-            'hidden_size': 2304, 'intermediate_size': 9216, 'num_hidden_layers': 26,
-            'num_attention_heads': 8, 'num_key_value_heads': 4, 'head_dim': 256,
+            'hidden_size': 2304,
+            'intermediate_size': 9216,
+            'num_hidden_layers': 26,
+            'num_attention_heads': 8,
+            'num_key_value_heads': 4,
+            'head_dim': 256,
             'query_pre_attn_scalar': 256,
         },
         vocabulary=257_216,
@@ -100,8 +124,10 @@ def _config(sizes: Shape, *, softcap: bool, **text: Any) -> PaliGemmaConfig:
     width = sizes.text['hidden_size']
     return PaliGemmaConfig(
         vision_config={
-            'model_type': 'siglip_vision_model', 'vision_use_head': False,
-            'projection_dim': width, **sizes.vision,
+            'model_type': 'siglip_vision_model',
+            'vision_use_head': False,
+            'projection_dim': width,
+            **sizes.vision,
         },
         text_config={
             'model_type': 'gemma2',

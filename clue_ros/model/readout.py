@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.model.attention import softcapped_scores
+from clue_ros.model.attention import attention_scores
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.masks import prefix_mask
-from clue_ros.model.prefix import block_window, run_blocks
+from clue_ros.model.prefix import block_window, rotate_at, run_blocks, take_rows
 from clue_ros.model.projections import project_keys, project_queries
 from clue_ros.model.prompt import PromptBatch
 
@@ -26,8 +26,8 @@ class AttentionReadout:
     Attributes:
         map: float32[B, rows, cols], v of eq. (2) on the grid, min-max scaled to [0, 1] per sample.
         raw: float32[B, N], v of eq. (2); sums to about 1.
-        weights: float32[B, H, R, N], attention on the image tokens before eq. (1), when asked for; R rows,
-            the selected text tokens of each sample in order, zero-padded.
+        weights: float32[B, H, R, N], attention on the image tokens before eq. (1), when asked for;
+            R rows, the selected text tokens of each sample in order, zero-padded.
         per_head: float32[B, H, N], eq. (1) averaged over the selected tokens, when asked for.
         per_token: float32[B, R, N], eq. (1) averaged over the heads, when asked for.
         token_mask: bool[B, R], which of the R rows are tokens.
@@ -51,9 +51,10 @@ def read_attention(
     *,
     intermediates: bool = False,
 ) -> AttentionReadout:
-    """Runs blocks 0 .. ``block`` - 1 and reads the attention of ``block``, whose values and MLP never run.
+    """Runs blocks 0 .. ``block`` - 1 and reads the attention of ``block``.
 
-    Differentiable: with a loss on the map, of the block's own parameters exactly q and k get gradients.
+    The block's values, output projection and MLP never run. Differentiable: of the block's own
+    parameters exactly those of q and k get gradients from a loss on the map.
 
     Args:
         backbone: the model, with whatever adapter is active.
@@ -101,15 +102,12 @@ def _row_weights(
     """Attention weights of the selected rows over all keys: float32[B, H, R, T]."""
     layer = backbone.layers[block]
     normed = layer.input_layernorm(hidden)
-    rotary = backbone.language_model.rotary_emb(hidden, position_ids=batch.positions)
-    keys = project_keys(layer, normed, rotary)
-    queries = project_queries(
-        layer,
-        _take_rows(normed, index),
-        (_take_rows(rotary[0], index), _take_rows(rotary[1], index)),
-    )
+    cos, sin = rotate_at(backbone, hidden, batch.positions)
+    keys = project_keys(layer, normed, (cos, sin))
+    at_rows = take_rows(cos, index), take_rows(sin, index)
+    queries = project_queries(layer, take_rows(normed, index), at_rows)
     attention = layer.self_attn
-    scores = softcapped_scores(
+    scores = attention_scores(
         queries,
         keys,
         scaling=attention.scaling,
@@ -133,12 +131,6 @@ def _image_places(backbone: Backbone, batch: PromptBatch) -> Tensor:
     """Places of the image tokens, found by id since left padding shifts them: int64[B, N]."""
     places = (batch.input_ids == backbone.image_token_id).nonzero()[:, 1]
     return places.view(batch.input_ids.shape[0], backbone.image_tokens)
-
-
-def _take_rows(states: Tensor, index: Tensor) -> Tensor:
-    """float[B or 1, T, E] at int64[B, R]: float[B, R, E]."""
-    states = states.expand(index.shape[0], -1, -1)
-    return states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
 
 
 def _check(backbone: Backbone, batch: PromptBatch, block: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from clue_ros.core.locations import Bins
 
 TOLERANCE = 1 / 7
-"""Part of a side by which an edge may be off: four edges within it keep the IoU above (1 - 2/7)^2 = 0.51."""
+"""Part of a side by which an edge may be off: four such edges keep the IoU at (1 - 2/7)^2 > 0.5."""
 MIN_TOLERANCE_BINS = 4
 
 
@@ -18,9 +18,9 @@ def box_score(distributions: Sequence[Tensor], bins: Bins) -> float:
     """The model's own probability, in [0, 1], that the box is right up to IoU 0.5.
 
     The product over y1, x1, y2, x2 of the probability that the model gives to the bins within a
-    tolerance of the decoded one, each conditional on the edges before it and renormalised over
-    the location tokens. A product of single-bin probabilities would say little: location
-    tokens are trained to share their probability with their neighbours, and so one bin off is no error.
+    tolerance of the decoded one, each conditional on the edges before it and renormalised over the
+    location tokens. The probability of the very bins would say little: being one bin off is no
+    error, and a well-trained model shares its probability among neighbours.
 
     Args:
         distributions: four float32[1024], log-probabilities over the location tokens.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from clue_ros.core.errors import CheckpointError
+from clue_ros.core.locations import LOCATION_BINS
 
-LOCATION_BINS = 1024
 _LOCATION_TOKENS = tuple(f'<loc{index:04d}>' for index in range(LOCATION_BINS))
-# Never part of a question or a label: locations, segmentation codes and reserved pieces like ``<unused7>``.
+# Never part of a text: locations, segmentation codes and reserved pieces like <unused7>.
 _CODE = re.compile(r'<(loc|seg|unused)\d+>|<.*_of_.*>')
 
 
@@ -24,6 +25,8 @@ class Vocabulary:
     Attributes:
         size: rows of the embedding matrix V; may exceed the tokenizer's length.
         location_ids: int64[1024], id of ``<loc0000>`` .. ``<loc1023>``.
+        location_span: the same as a range, when they are consecutive as in PaliGemma.
+        bin_of: location id -> bin.
         text_mask: bool[V], the ids that plain text may consist of.
         separator_mask: bool[V], the pieces that read ``;``.
         space_mask: bool[V], the pieces that are only white space.
@@ -36,6 +39,8 @@ class Vocabulary:
     pad_id: int
     newline_id: int
     location_ids: Tensor
+    location_span: slice | None
+    bin_of: dict[int, int]
     text_mask: Tensor
     separator_mask: Tensor
     space_mask: Tensor
@@ -45,7 +50,7 @@ class Vocabulary:
         """Reads the ids off a tokenizer.
 
         Raises:
-            CheckpointError: a token is missing, split into several pieces or outside the embedding matrix.
+            CheckpointError: a token is missing, split or outside the embedding matrix.
         """
         problems = vocabulary_problems(tokenizer, image_id=image_id, size=size)
         if problems:
@@ -55,7 +60,8 @@ class Vocabulary:
                 got='; '.join(problems),
                 remedy='Take the tokenizer from the same checkpoint as the weights.',
             )
-        masks = {name: torch.zeros(size, dtype=torch.bool) for name in ('text', 'separator', 'space')}
+        names = 'text', 'separator', 'space'
+        masks = {name: torch.zeros(size, dtype=torch.bool) for name in names}
         newline_id = _encode(tokenizer, '\n')[0]
         excluded = {*tokenizer.all_special_ids, image_id, newline_id}
         for piece, index in tokenizer.get_vocab().items():
@@ -65,6 +71,8 @@ class Vocabulary:
             plain = piece.replace('▁', ' ').strip()
             masks['separator'][index] = plain == ';'
             masks['space'][index] = not plain
+        locations = tokenizer.convert_tokens_to_ids(list(_LOCATION_TOKENS))
+        span = slice(locations[0], locations[0] + LOCATION_BINS)
         return cls(
             size=size,
             image_id=image_id,
@@ -72,7 +80,9 @@ class Vocabulary:
             eos_id=tokenizer.eos_token_id,
             pad_id=tokenizer.pad_token_id,
             newline_id=newline_id,
-            location_ids=torch.tensor(tokenizer.convert_tokens_to_ids(list(_LOCATION_TOKENS))),
+            location_ids=torch.tensor(locations),
+            location_span=span if locations == list(range(span.start, span.stop)) else None,
+            bin_of={token: index for index, token in enumerate(locations)},
             text_mask=masks['text'],
             separator_mask=masks['separator'],
             space_mask=masks['space'],
@@ -80,11 +90,12 @@ class Vocabulary:
 
     def to(self, device: torch.device) -> Vocabulary:
         """The same ids with their tensors on ``device``."""
-        values = {
-            name: value.to(device) if isinstance(value, Tensor) else value
+        tensors: dict[str, Any] = {
+            name: value.to(device)
             for name, value in vars(self).items()
+            if isinstance(value, Tensor)
         }
-        return Vocabulary(**values)
+        return replace(self, **tensors)
 
 
 def vocabulary_problems(
