@@ -1,4 +1,8 @@
-"""Core records to messages."""
+"""Core records to messages.
+
+Every field gets the very type of its message: what rclpy is given to publish is checked by an
+assertion in C, which ends the process (an int in a float field is enough).
+"""
 
 from __future__ import annotations
 
@@ -37,15 +41,22 @@ def from_time(stamp: Time) -> int:
     return int(stamp.sec) * _NANOSECONDS + int(stamp.nanosec)
 
 
+def to_text(text: str, limit: int = 4000) -> str:
+    """A text that a message can carry: encodable as UTF-8, and not endless."""
+    return text[:limit].encode('utf-8', 'replace').decode('utf-8')
+
+
 def box_message(box: Box) -> BoundingBox:
     """A box in pixels of the source image."""
-    x_min, y_min, x_max, y_max = box.xyxy
+    x_min, y_min, x_max, y_max = (float(edge) for edge in box.xyxy)
     return BoundingBox(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
 
 
 def timing_messages(timings: Mapping[str, float]) -> list[Timing]:
     """Milliseconds by stage."""
-    return [Timing(stage=stage, milliseconds=float(value)) for stage, value in timings.items()]
+    return [
+        Timing(stage=to_text(stage), milliseconds=float(value)) for stage, value in timings.items()
+    ]
 
 
 def ambiguity_message(
@@ -58,14 +69,14 @@ def ambiguity_message(
         header=header,
         dialog_id=dialog_id,
         turn=turn,
-        text=ambiguity.text,
+        text=to_text(ambiguity.text),
         probability=math.nan if probability is None else float(probability),
         threshold=float(ambiguity.threshold),
         ambiguous=bool(ambiguity.ambiguous),
         rows=rows,
         cols=cols,
-        image_width=ambiguity.width,
-        image_height=ambiguity.height,
+        image_width=int(ambiguity.width),
+        image_height=int(ambiguity.height),
     )
     message.attention = array.array('f', ambiguity.attention.tobytes())
     message.regions = [
@@ -83,8 +94,8 @@ def question_message(
         header=header,
         dialog_id=dialog_id,
         turn=turn,
-        text=question.text,
-        options=list(question.options),
+        text=to_text(question.text),
+        options=[to_text(option) for option in question.options],
         candidates=[box_message(box) for box in question.candidates],
     )
 
@@ -97,15 +108,15 @@ def grounding_message(
         header=header,
         dialog_id=dialog_id,
         turn=turn,
-        instruction=grounding.instruction,
-        label=grounding.label,
+        instruction=to_text(grounding.instruction),
+        label=to_text(grounding.label),
         box=box_message(grounding.box),
-        image_width=grounding.width,
-        image_height=grounding.height,
+        image_width=int(grounding.width),
+        image_height=int(grounding.height),
         score=float(grounding.score),
         forced=bool(grounding.forced),
         position_status=int(position.status),
-        position_message=position.message,
+        position_message=to_text(position.message),
     )
     if position.located is not None:
         x, y, z = (float(value) for value in position.located.center)
@@ -139,7 +150,7 @@ def turn_message(
         header=header,
         status=int(turn.status),
         error_code=int(turn.error_code),
-        error_message=turn.error_message,
+        error_message=to_text(turn.error_message),
         dialog_id=dialog_id,
         turn=number,
         timings=timing_messages(turn.timings if timings is None else timings),
@@ -160,7 +171,7 @@ def utterance_messages(lines: Iterable[Line], dialog_id: str) -> list[Utterance]
         Utterance(
             stamp=to_time(line.stamp),
             speaker=Utterance.ROBOT if line.speaker is Speaker.ROBOT else Utterance.HUMAN,
-            text=line.text,
+            text=to_text(line.text),
             dialog_id=dialog_id,
             confidence=float(line.confidence),
         )

@@ -63,9 +63,7 @@ class Parameters:
         values = self._values()
         found = [*self._bad_start_values.values(), *settings.problems(values)]
         if found:
-            raise SettingsError(
-                'bad parameters', found, remedy='Set them right and configure again.'
-            )
+            raise SettingsError('bad parameters, to be set right before configuring again', found)
         self._current = NodeSettings(**values)
         return self._current
 

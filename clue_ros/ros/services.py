@@ -15,7 +15,7 @@ from clue_ros.core.errors import ClueError, ErrorCode
 from clue_ros.core.turn import Turn
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.conversations import Conversations, Request
-from clue_ros.ros.conversions import ambiguity_message, from_time, turn_message
+from clue_ros.ros.conversions import ambiguity_message, from_time, to_text, turn_message
 from clue_ros.ros.inference import failure_of
 from clue_ros.srv import CancelDialog, DetectAmbiguity, DialogTurn, Ground
 
@@ -85,8 +85,8 @@ class Services:
             )
             response.ambiguity = ambiguity_message(found, header)
         except Exception as error:
-            code, response.error_message = failure_of(error)
-            response.error_code = int(code)
+            code, message = failure_of(error)
+            response.error_code, response.error_message = int(code), to_text(message)
             response.ambiguity.probability = math.nan
         return response
 
@@ -94,8 +94,8 @@ class Services:
         try:
             response.canceled = self._conversations().cancel(request.dialog_id)
         except Exception as error:
-            code, response.error_message = failure_of(error)
-            response.error_code = int(code)
+            code, message = failure_of(error)
+            response.error_code, response.error_message = int(code), to_text(message)
         return response
 
     def _failed(self, error: Exception) -> TurnMessage:
