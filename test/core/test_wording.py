@@ -69,7 +69,8 @@ def options(*candidates: Candidate, landmarks: tuple[Landmark, ...] = ()) -> tup
             [candidate(d, x) for d, x in zip(
                 ['red mug', 'red mug', 'blue mug', 'green mug'], [0, 100, 200, 300], strict=True
             )],
-            ('the red mug on the left', 'the red mug on the right', 'the blue mug', 'the green mug'),
+            ('the red mug on the left', 'the red mug on the right',
+             'the blue mug', 'the green mug'),
             id='place within a group of one colour',
         ),
         pytest.param(
