@@ -16,7 +16,7 @@ from pathlib import Path
 from clue_ros.core.dialog import Dialog
 from clue_ros.datasets.parquet import EmbeddedPicture, parquet_rows
 from clue_ros.datasets.pictures import PictureFile, find_picture
-from clue_ros.datasets.rows import BadRowError, Row, RowReport, json_rows
+from clue_ros.datasets.rows import Row, RowReport, json_rows
 from clue_ros.datasets.sample import Sample
 from clue_ros.datasets.splits import split_of_name
 
@@ -142,14 +142,15 @@ def _dialog(row: Row) -> Dialog:
 
 
 def is_current_schema(path: Path) -> bool | None:
-    """Whether a hub file holds one row per picture; None where it is of neither schema."""
-    try:
-        if path.suffix == '.parquet':
-            row = next(parquet_rows(path, _WANTED, None), None)
-        else:
-            row = next(json_rows(path, RowReport()), None)
-    except BadRowError:
-        return None
+    """Whether a hub file holds one row per picture; None where it is of neither schema.
+
+    Raises:
+        BadRowError: the file cannot be read at all.
+    """
+    if path.suffix == '.parquet':
+        row = next(parquet_rows(path, _WANTED, None), None)
+    else:
+        row = next(json_rows(path, RowReport(skip_bad=True)), None)
     if row is None:
         return None
     if 'ref_list' in row.values:

@@ -77,8 +77,6 @@ def _ambiguous(path: Path) -> dict[str, Row]:
 def _certain(path: Path) -> dict[str, Row]:
     """The keys of the dictionary; what is answered to them is not needed."""
     value = read_object(path)
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise BadRowError(
             path,

@@ -21,7 +21,7 @@ import numpy as np
 from clue_ros.datasets.rows import BadRowError
 
 MAX_BYTES = 16_000_000
-_MAX_VALUES = 1_000_000
+_MAX_VALUES = 100_000
 _MAX_DEPTH = 32
 _MAX_MEMO = 1_000_000
 _REMEDY = 'Nothing of it was run. Get the file from its authors, or pass --skip-bad.'
@@ -75,10 +75,10 @@ def read_object(path: Path, name: str = 'arr_0') -> Any:
         ) from None
     except Exception as error:  # malformed pickles raise anything
         raise _bad(path, name, 'a whole pickle', f'{type(error).__name__}: {error}') from None
-    if isinstance(loaded, _Array):
-        if loaded.shape not in ((), (1,)):
+    if isinstance(loaded, _Array) and loaded.shape != ():
+        if loaded.shape != (1,):
             raise _bad(path, name, 'one object', f'an array of {loaded.shape}')
-        return value[0] if isinstance(value, list) else value
+        return value[0]
     return value
 
 
@@ -181,7 +181,15 @@ def _scalar(dtype: Any, data: Any = None) -> Any:
     return _numbers(dtype, data, 1)[0]
 
 
+def _encode(text: Any, codec: Any = None) -> bytes:
+    """Stands for ``codecs.encode``: so Python 3 writes bytes for Python 2."""
+    if not isinstance(text, str) or codec != 'latin1':
+        raise _RefusedError(f'the codec {codec!r}')
+    return text.encode('latin1')
+
+
 _NAMES: dict[tuple[str, str], Any] = {
+    ('_codecs', 'encode'): _encode,
     ('numpy', 'ndarray'): _ndarray,
     ('numpy', 'dtype'): _Dtype,
     **{(module, '_reconstruct'): _reconstruct for module in _MULTIARRAY},
