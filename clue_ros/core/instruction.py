@@ -28,19 +28,22 @@ _TAIL = re.compile(
 )
 _ARTICLE = re.compile(r'^(?:the|a|an|that|this|those|these|some|any|my|your)\b\s*', re.IGNORECASE)
 
-# A phrase with one of these means one object even where several of the kind are in view.
 _SIDE = r'(?:left|right|middle|centre|center|front|back|rear|top|bottom|corner)'
+# Where something is; the rest of the phrase belongs to it.
 _BESIDE = re.compile(
-    rf'\b(?:(?:to|on|at|in) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}'
-    rf'|{_SIDE} of|in front|next to|beside|near|close(?:st)? to|nearest to|behind|between|above'
+    rf'\b(?:(?:to|on|at|in|from) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}'
+    rf'|{_SIDE} of|in front|next to|beside|near|(?:close(?:st)?|nearest) to|behind|between|above'
     r'|below|under|beneath|by the|(?:that|which) (?:is|stands|lies))\b.*',
     re.IGNORECASE,
 )
-_RANKED = re.compile(
-    rf'\b(?:leftmost|rightmost|{_SIDE}|nearest|closest|farthest|furthest|biggest|largest|smallest'
-    r'|tallest|first|second|third|last)\b',
-    re.IGNORECASE,
+# Superlatives and ordinals single out one object; a side may hold several.
+_SINGLE = (
+    r'(?:leftmost|rightmost|nearest|closest|farthest|furthest|biggest|largest|smallest|tallest'
+    r'|first|second|third|fourth|fifth|sixth|last)'
 )
+_RANKED = re.compile(rf'\b(?:{_SINGLE}|{_SIDE})\b', re.IGNORECASE)
+_MEANS_ONE = re.compile(rf'\b{_SINGLE}\b', re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|isn['’]t|except|but)\b", re.IGNORECASE)
 _REPLY_LEAD = re.compile(
     r'^(?:(?:no|nope|yes|yeah|not those|neither|none(?: of (?:them|these|those))?|actually|rather'
     r"|but|i (?:mean|meant|want)|i['’]d like|it['’]s|it is|that['’]s|the thing is)\b[\s,.;]*)+",
@@ -53,14 +56,26 @@ _ADJECTIVES = frozenset(COLOURS | SIZES.keys())
 def split_relation(phrase: str) -> tuple[str, str]:
     """The thing, and what singles it out by its place or rank.
 
-    "red mug next to the bowl" -> "red mug", "next to the bowl"; "leftmost mug" -> "mug",
-    "leftmost". The second part is empty where the phrase holds no relation.
+    "red mug next to the bowl" -> "red mug", "next to the bowl"; "second mug from the left" ->
+    "mug", "second from the left". The second part is empty where the phrase holds no relation.
     """
-    match = _BESIDE.search(phrase) or _RANKED.search(phrase)
-    if match is None:
-        return phrase, ''
-    thing = ' '.join(f'{phrase[: match.start()]} {phrase[match.end() :]}'.split())
-    return thing, match.group().strip()
+    rank, thing, place = _parts(phrase)
+    return (thing, f'{rank} {place}'.strip()) if thing else (phrase, '')
+
+
+def means_one(phrase: str) -> bool:
+    """Whether the words alone single out one object: "the leftmost mug", "the biggest one"."""
+    return bool(_MEANS_ONE.search(phrase)) and not _DENIED.search(phrase)
+
+
+def _parts(phrase: str) -> tuple[str, str, str]:
+    """(rank, thing, place): "second mug from the left" -> second, mug, from the left."""
+    beside = _BESIDE.search(phrase)
+    place = beside.group().strip() if beside else ''
+    before = phrase[: beside.start()] if beside else phrase
+    ranks = ' '.join(_RANKED.findall(before))
+    thing = ' '.join(_RANKED.sub(' ', before).split())
+    return ranks, thing, place
 
 
 def strip_verb(instruction: str) -> str:
@@ -86,18 +101,17 @@ def refine_phrase(phrase: str, reply: str) -> str:
     bowl"), the phrase lends its noun, and gives up its adjectives of the same sort.
     """
     content = noun_phrase(_REPLY_LEAD.sub('', reply.strip()))
-    thing, relation = split_relation(content)
-    adjectives = [word for word in words_of(thing) if word in _ADJECTIVES]
-    if any(word not in _ADJECTIVES and word not in _PRONOUNS for word in words_of(thing)):
+    rank, thing, place = _parts(content)
+    words = [word for word in words_of(thing) if word not in _PRONOUNS]
+    adjectives = [word for word in words if word in _ADJECTIVES]
+    if len(adjectives) < len(words):
         return content
     kept = [
         word
         for word in phrase.split()
         if not any(word in sort and sort & set(adjectives) for sort in (COLOURS, SIZES.keys()))
     ]
-    ranked = _BESIDE.search(relation) is None
-    parts = [relation, *adjectives, *kept] if ranked else [*adjectives, *kept, relation]
-    return ' '.join(part for part in parts if part)
+    return ' '.join(part for part in (rank, *adjectives, *kept, place) if part)
 
 
 def _strip(text: str, pattern: re.Pattern[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from clue_ros.core.boxes import suppress
 from clue_ros.core.candidates import COLOURS, Candidate, best, words_of
-from clue_ros.core.instruction import split_relation
+from clue_ros.core.instruction import means_one, split_relation
 from clue_ros.core.locations import decode_box
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
@@ -54,8 +54,7 @@ class CandidateFinder:
     def find(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
         """The verified candidates, from left to right; remembered for later turns on the image.
 
-        A phrase with a relation ("the mug next to the bowl", "the leftmost mug") means one object:
-        then only the best box is kept.
+        Where the words alone single out one object ("the leftmost mug"), only the best box is kept.
 
         Args:
             work: the call.
@@ -69,9 +68,9 @@ class CandidateFinder:
         return known
 
     def _find(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
-        thing, relation = split_relation(phrase)
+        thing, _ = split_relation(phrase)
         found = self._detect(work, phrase)
-        if relation and found:
+        if found and means_one(phrase):
             found = [best(found)]
         verified = self._verify(work, found, thing)
         return tuple(sorted(verified, key=lambda candidate: candidate.box.center))

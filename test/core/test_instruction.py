@@ -1,0 +1,87 @@
+"""Requests and replies as phrases to look for."""
+
+from __future__ import annotations
+
+import pytest
+
+from clue_ros.core.instruction import (
+    means_one,
+    noun_phrase,
+    refine_phrase,
+    split_relation,
+    strip_verb,
+)
+
+
+@pytest.mark.parametrize(
+    ('said', 'phrase'),
+    [
+        ('get the mug', 'mug'),
+        ('could you get me the red mug please', 'red mug'),
+        ('Hey robot, bring me a small bowl!', 'small bowl'),
+        ('mug', 'mug'),
+        ('the one', 'one'),
+        ('please', 'please'),
+        ('where is the bottle next to the bowl?', 'bottle next to the bowl'),
+    ],
+)
+def test_noun_phrase(said, phrase):
+    assert noun_phrase(said) == phrase
+
+
+def test_the_article_stays_without_the_verb():
+    assert strip_verb('get the red mug') == 'the red mug'
+
+
+@pytest.mark.parametrize(
+    ('phrase', 'parts'),
+    [
+        ('red mug', ('red mug', '')),
+        ('red mug next to the bowl', ('red mug', 'next to the bowl')),
+        ('leftmost mug', ('mug', 'leftmost')),
+        ('mug on the left', ('mug', 'on the left')),
+        ('second mug from the left', ('mug', 'second from the left')),
+        ('mug to the left of the bowl', ('mug', 'to the left of the bowl')),
+        ('mug that is not the leftmost', ('mug', 'that is not the leftmost')),
+        ('left', ('left', '')),
+    ],
+)
+def test_a_phrase_is_split_into_thing_and_place(phrase, parts):
+    assert split_relation(phrase) == parts
+
+
+@pytest.mark.parametrize(
+    ('phrase', 'expected'),
+    [
+        ('leftmost mug', True),
+        ('second mug from the left', True),
+        ('mug nearest to the bowl', True),
+        ('mug on the left', False),
+        ('mug that is not the leftmost', False),
+        ('mug', False),
+    ],
+)
+def test_words_that_single_out(phrase, expected):
+    assert means_one(phrase) is expected
+
+
+@pytest.mark.parametrize(
+    ('phrase', 'reply', 'refined'),
+    [
+        ('mug', 'no, the green one', 'green mug'),
+        ('red mug', 'the one next to the bowl', 'red mug next to the bowl'),
+        ('mug', 'the bowl', 'bowl'),
+        ('mug', 'green', 'green mug'),
+        ('red mug', 'blue', 'blue mug'),
+        ('small red mug', 'the large one', 'large red mug'),
+        ('red mug', 'on the left', 'red mug on the left'),
+        ('mug', 'the small blue one please', 'small blue mug'),
+        ('mug', 'none of these, the white bottle', 'white bottle'),
+        ('mug', 'it is behind the bottle', 'mug behind the bottle'),
+        ('mug', 'the second one from the left', 'second mug from the left'),
+        ('mug', "I'd like the leftmost", 'leftmost mug'),
+        ('mug', 'no', 'mug'),
+    ],
+)
+def test_a_reply_refines_what_is_looked_for(phrase, reply, refined):
+    assert refine_phrase(phrase, reply) == refined
