@@ -88,7 +88,8 @@ def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[s
         _word_set(candidate, options[index] if options else '')
         for index, candidate in enumerate(candidates)
     ]
-    scene = _Scene([candidate.box for candidate in candidates], looks, bool(options))
+    offered = [frozenset(words_of(option)) & _PLACES.keys() for option in options]
+    scene = _Scene([candidate.box for candidate in candidates], looks, offered)
     kept, informative, contradicted = every, False, False
     for positive, clause in _clauses(reply, scene.vocabulary):
         chosen = _choose(clause, kept if positive else every, scene)
@@ -121,7 +122,11 @@ def _named_option(reply: str, options: Sequence[str]) -> int | None:
 class _Scene:
     boxes: list[Box]
     looks: list[frozenset[str]]
-    has_options: bool
+    offered: list[frozenset[str]]
+
+    @property
+    def has_options(self) -> bool:
+        return bool(self.offered)
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -253,7 +258,7 @@ def _choose(clause: str, among: tuple[int, ...], scene: _Scene) -> _Choice:
     if ordinal is not None:
         counted = _by_ordinal(ordinal, kept, scene, side.group(1) if side else None)
         return _Choice(counted, informative=True, contradicted=not counted)
-    places = [_PLACES[word] for word in words if word in _PLACES]
+    places = [word for word in words if word in _PLACES]
     if places:
         kept, informative = _by_places(places, kept, scene), True
     return _Choice(kept, informative)
@@ -307,10 +312,16 @@ def _by_ordinal(
     return (counted[ordinal],) if -1 <= ordinal < len(counted) else ()
 
 
-def _by_places(
-    places: list[tuple[Axis, int]], among: tuple[int, ...], scene: _Scene
-) -> tuple[int, ...]:
-    """The candidate that lies farthest in the directions named ("front left": both count)."""
+def _by_places(words: list[str], among: tuple[int, ...], scene: _Scene) -> tuple[int, ...]:
+    """The one whose option names these places, else the one farthest in their directions.
+
+    The option comes first: beside "in front" and "at the back", "the middle one" is not the middle
+    from left to right. "Front left" counts both directions.
+    """
+    named = [i for i in among if scene.has_options and set(words) <= scene.offered[i]]
+    if len(named) == 1:
+        return (named[0],)
+    places = [_PLACES[word] for word in words]
 
     def badness(index: int) -> float:
         return sum(

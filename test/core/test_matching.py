@@ -176,3 +176,11 @@ def test_naming_an_option_chooses_it(candidates, data):
 def test_any_text_is_read_without_failing(candidates, reply):
     match = match_reply(reply, candidates)
     assert set(match.kept) <= set(range(len(candidates)))
+
+
+def test_a_place_named_by_an_option_is_meant_as_the_option_says():
+    mugs = [candidate('red mug', 0, 200), candidate('red mug', 90, 300), candidate('red mug', 45, 0)]
+    deep = ('the mug in the middle', 'the mug in front', 'the mug at the back')
+    assert match_reply('the one in the middle', mugs, deep).kept == (0,)
+    across = ('the mug on the left', 'the mug on the right', 'the mug in the middle')
+    assert match_reply('the middle one', mugs, across).kept == (2,)
