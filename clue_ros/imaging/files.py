@@ -46,12 +46,13 @@ def load_image(path: str | Path) -> Picture:
     return decode_image(data, str(path))
 
 
-def decode_image(data: bytes, what: str = 'image') -> Picture:
+def decode_image(data: bytes, what: str = 'image', *, upright: bool = True) -> Picture:
     """Decode the bytes of a picture file; see ``load_image``.
 
     Args:
         data: the whole file.
         what: name for error messages.
+        upright: apply the EXIF rotation.
     """
     try:
         with warnings.catch_warnings():
@@ -60,7 +61,7 @@ def decode_image(data: bytes, what: str = 'image') -> Picture:
             with PillowImage.open(io.BytesIO(data), formats=FORMATS) as opened:
                 _check_sides(*opened.size, what)
                 opened.load()
-                return _to_rgb(ImageOps.exif_transpose(opened))
+                return _to_rgb(ImageOps.exif_transpose(opened) if upright else opened)
     except BadImageError:
         raise
     except (PillowImage.DecompressionBombWarning, PillowImage.DecompressionBombError):
@@ -72,6 +73,13 @@ def decode_image(data: bytes, what: str = 'image') -> Picture:
             got=f'{len(data)} bytes that do not decode ({error})',
             remedy='Open the file in an image viewer to see whether it is damaged.',
         ) from None
+
+
+def encode_jpeg(image: Picture, quality: int = 90) -> bytes:
+    """The bytes of a JPEG file of uint8 RGB (H, W, 3)."""
+    buffer = io.BytesIO()
+    PillowImage.fromarray(check_rgb(image)).save(buffer, 'JPEG', quality=quality)
+    return buffer.getvalue()
 
 
 def save_image(path: str | Path, image: Picture) -> None:

@@ -59,27 +59,24 @@ def draw_overlay(
     size = drawing.text_size(width, height)
     legible = min(width, height) >= drawing.MIN_TEXT_SIDE
     line = max(1, size // 8)
+    labels: list[tuple[tuple[float, float], str, drawing.Colour]] = []
     if ambiguity is not None and grounding is None:
         for number, region in enumerate(ambiguity.regions, start=1):
             drawing.outline(draw, region.box, drawing.WHITE, line)
-            if legible:
-                corner = (region.box.x_min, region.box.y_min)
-                drawing.badge(draw, corner, str(number), drawing.WHITE, size, (width, height))
+            labels.append(((region.box.x_min, region.box.y_min), str(number), drawing.WHITE))
     if question is not None:
         options = question.options or ('',) * len(question.candidates)
         for box, option in zip(question.candidates, options, strict=True):
             drawing.outline(draw, box, drawing.ORANGE, line + 1)
-            if legible and option:
-                drawing.badge(
-                    draw, (box.x_min, box.y_max), option, drawing.ORANGE, size, (width, height)
-                )
+            if option:
+                labels.append(((box.x_min, box.y_max), option, drawing.ORANGE))
     if grounding is not None:
         drawing.outline(draw, grounding.box, drawing.GREEN, line + 2)
-        if legible:
-            text = f'{grounding.label or "here"} {grounding.score:.2f}'
-            corner = (grounding.box.x_min, grounding.box.y_max)
-            drawing.badge(draw, corner, text, drawing.GREEN, size, (width, height))
+        text = f'{grounding.label or "here"} {grounding.score:.2f}'
+        labels.append(((grounding.box.x_min, grounding.box.y_max), text, drawing.GREEN))
     if legible:
+        for corner, text, colour in labels:  # after all outlines, so that none crosses a text
+            drawing.badge(draw, corner, text, colour, size, (width, height))
         _caption(draw, width, size, _lines(instruction, ambiguity, question, grounding, failure))
     return np.array(canvas)
 

@@ -6,6 +6,7 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from clue_ros.ros.conversions import to_text
 from clue_ros.ros.depth import Located
 
 _GREEN = ColorRGBA(r=0.16, g=0.78, b=0.31, a=0.5)
@@ -38,6 +39,6 @@ def grounding_markers(located: Located, label: str, header: Header) -> MarkerArr
         pose=Pose(position=Point(x=x, y=y - sides[1], z=z), orientation=upright),
         scale=Vector3(z=_TEXT_HEIGHT),
         color=_WHITE,
-        text=label,
+        text=to_text(label),
     )
     return MarkerArray(markers=[box, text])
