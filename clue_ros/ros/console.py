@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 
@@ -70,10 +71,8 @@ def main() -> int:
 
 
 def _spin(node: Node) -> None:
-    try:
+    with contextlib.suppress(ExternalShutdownException):
         rclpy.spin(node)
-    except ExternalShutdownException:
-        pass
 
 
 if __name__ == '__main__':

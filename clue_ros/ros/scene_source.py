@@ -1,4 +1,4 @@
-"""Scenes by seed: rendered where a graphics library is present, else those shipped with the package."""
+"""Scenes by seed: rendered where a graphics library is present, else the shipped ones."""
 
 from __future__ import annotations
 
