@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,13 @@ import numpy as np
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import InvalidRequestError
+from clue_ros.datasets.conversations import (
+    Conversation,
+    is_rejection,
+    rejected,
+    settled,
+    unsettled,
+)
 from clue_ros.datasets.sample import Sample
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
 from clue_ros.scenes.scene import SceneTruth
@@ -74,6 +81,61 @@ class SyntheticScenes:
         rng = np.random.default_rng((self._seed, 1))
         samples = [self._opening(number, item, rng) for number, item in enumerate(chosen)]
         return samples[:count]
+
+    def dialogs(self, count: int) -> list[SceneSample]:
+        """Whole dialogs with their ends, as section III-A trains on: ambiguous requests with questions
+        and replies, clear ones without, absent ones with no box. ``box`` is None and ``absent`` set
+        where nothing fits in the end.
+        """
+        rng = np.random.default_rng((self._seed, 2))
+        samples = []
+        for opening in self.openings(count):
+            if not opening.ambiguous:
+                samples.append(opening)
+                continue
+            truth, fitting = self.truths[opening.scene], opening.fitting
+            assert opening.target is not None
+            if is_rejection(rng):
+                held = rejected(truth, opening.instruction, fitting, rng)
+            else:
+                held = settled(truth, opening.instruction, fitting, opening.target, rng)
+            if held is not None:
+                samples.append(self._later(opening, held))
+        return samples
+
+    def later_turns(self, count: int) -> list[SceneSample]:
+        """Dialogs with at least one reply, half of them still ambiguous after it."""
+        rng = np.random.default_rng((self._seed, 3))
+        openings = [sample for sample in self.openings(3 * count) if sample.ambiguous]
+        samples: list[SceneSample] = []
+        for opening in openings:
+            truth, fitting = self.truths[opening.scene], opening.fitting
+            assert opening.target is not None
+            make = settled if len(samples) % 2 else unsettled
+            held = make(truth, opening.instruction, fitting, opening.target, rng)
+            if held is not None:
+                samples.append(self._later(opening, held))
+        return samples[:count]
+
+    def ambiguity(self, count: int, *, later_turns: float = 0.0) -> list[SceneSample]:
+        """Requests with ambiguity labels, and dialogs as that share of them: what detectors train on."""
+        later = round(count * later_turns)
+        return [*self.openings(count - later), *(self.later_turns(later) if later else ())]
+
+    def _later(self, opening: SceneSample, held: Conversation) -> SceneSample:
+        truth = self.truths[opening.scene]
+        found = bool(held.left)
+        return replace(
+            opening,
+            id=f'{opening.id}-{len(held.dialog.exchanges)}',
+            dialog=held.dialog,
+            box=opening.box if found else None,
+            target=opening.target if found else None,
+            referents=tuple(truth.objects[index].box for index in held.left),
+            fitting=held.left,
+            ambiguous=len(held.left) > 1,
+            absent=not found,
+        )
 
     def _opening(
         self, number: int, chosen: SceneInstruction, rng: np.random.Generator

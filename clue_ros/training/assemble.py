@@ -29,7 +29,7 @@ _SOURCE_KEYS = ('git_revision', 'command', 'data_fingerprint', 'created')
 
 
 def assemble(
-    backbone: Path,
+    backbone: str | Path,
     detector: Path,
     decoder: Path,
     out: Path,
@@ -41,7 +41,8 @@ def assemble(
     """Join backbone, detector and decoder, and write the checkpoint at once.
 
     Args:
-        backbone: model and tokenizer files; carried along inside the checkpoint.
+        backbone: folder of model and tokenizer files, carried along inside the checkpoint, or a hub
+            id, which the checkpoint then refers to.
         detector: output folder of a detector training.
         decoder: output folder of a decoder training.
         out: the checkpoint; an older one is replaced.
@@ -57,8 +58,9 @@ def assemble(
     if (detector / DETECTOR).is_dir():
         adapters.load(DETECTOR, detector / DETECTOR)
     adapters.load(DECODER, decoder / DECODER)
+    carried = Path(backbone) if Path(backbone).is_dir() else None
     config = CheckpointConfig(
-        backbone=EMBEDDED_BACKBONE,
+        backbone=EMBEDDED_BACKBONE if carried else str(backbone),
         resolution=model.image_size,
         block=judged['block'],
         variant=judged['variant'],
@@ -74,7 +76,7 @@ def assemble(
                 **(results or {}),
             },
             sources={
-                'backbone': _backbone_source(backbone),
+                'backbone': _backbone_source(carried) if carried else str(backbone),
                 **{
                     name: ', '.join(str(record.get(key, '')) for key in _SOURCE_KEYS)
                     for name, record in ((DETECTOR, judged), (DECODER, spoken))
@@ -82,7 +84,7 @@ def assemble(
             },
         ),
     )
-    save_checkpoint(out, config, backbone=backbone, adapters=adapters, head=_head(detector))
+    save_checkpoint(out, config, backbone=carried, adapters=adapters, head=_head(detector))
     return config
 
 

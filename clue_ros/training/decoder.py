@@ -74,18 +74,22 @@ class DecoderSettings:
         return found
 
 
-def run(settings: DecoderSettings, out: Path, *, resume: bool = False, dry_run: bool = False) -> None:
+def run(
+    settings: DecoderSettings, out: Path, *, resume: bool = False, dry_run: bool = False
+) -> None:
     """Train and save: ``decoder/`` (adapter B) and ``record.json``."""
     session = Run.start(settings.run, settings.loop.seed)
-    train = session.scenes['train'].dialogs(settings.dialogs)
-    val = session.scenes['val'].dialogs(settings.val_dialogs)
+    train = session.dialogs('train', settings.dialogs)
+    val = session.dialogs('val', settings.val_dialogs)
     session.announce(train, val)
     pairs = dialog_pairs(train)
     if dry_run:
         return
     table = FeatureTable(session.backbone, [*train, *val], torch.float16)
     adapters = make_adapter(session.backbone, settings)
-    train_decoder(session.accelerator, session.backbone, adapters, settings, pairs, table, out, resume=resume)
+    train_decoder(
+        session.accelerator, session.backbone, adapters, settings, pairs, table, out, resume=resume
+    )
     if session.accelerator.is_main_process:
         measured = validate(session.backbone, adapters, settings.prompts, val, table)
         save_decoder(adapters, settings, measured, session.provenance(train), out)
@@ -99,7 +103,9 @@ def make_adapter(backbone: Backbone, settings: DecoderSettings) -> Adapters:
         torch.manual_seed(settings.loop.seed)
         adapters.add(
             DECODER,
-            lora_config(backbone, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout),
+            lora_config(
+                backbone, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout
+            ),
         )
     return adapters
 

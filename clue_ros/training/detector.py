@@ -93,12 +93,14 @@ class DetectorSettings:
         return found
 
 
-def run(settings: DetectorSettings, out: Path, *, resume: bool = False, dry_run: bool = False) -> None:
+def run(
+    settings: DetectorSettings, out: Path, *, resume: bool = False, dry_run: bool = False
+) -> None:
     """Train, calibrate and save: ``detector/``, ``head.safetensors``, ``record.json``."""
     session = Run.start(settings.run, settings.loop.seed)
     check_block(settings.block, session.backbone)
-    train = session.ambiguity_samples('train', settings.samples, settings.later_turns)
-    val = session.ambiguity_samples('val', settings.val_samples, settings.later_turns)
+    train = session.ambiguity('train', settings.samples, settings.later_turns)
+    val = session.ambiguity('val', settings.val_samples, settings.later_turns)
     session.announce(train, val)
     if dry_run:
         return
@@ -176,7 +178,9 @@ def train_detector(
             processes=accelerator.num_processes,
         )
         prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in samples]
-        labels = torch.tensor([float(bool(s.ambiguous)) for s in samples], device=accelerator.device)
+        labels = torch.tensor(
+            [float(bool(s.ambiguous)) for s in samples], device=accelerator.device
+        )
         with accelerator.autocast():
             logits = detector(table(samples), detector.collate(prompts)).logits
         value = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)

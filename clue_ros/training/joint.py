@@ -111,17 +111,19 @@ def run(settings: JointSettings, out: Path, *, resume: bool = False, dry_run: bo
     """Train and save: ``decoder/``, ``head.safetensors`` and the records of both halves."""
     session = Run.start(settings.run, settings.loop.seed)
     check_block(settings.block, session.backbone)
-    dialogs = session.scenes['train'].dialogs(settings.dialogs)
-    val_dialogs = session.scenes['val'].dialogs(settings.val_dialogs)
-    samples = session.ambiguity_samples('train', settings.samples, settings.later_turns)
-    val = session.ambiguity_samples('val', settings.val_samples, settings.later_turns)
+    dialogs = session.dialogs('train', settings.dialogs)
+    val_dialogs = session.dialogs('val', settings.val_dialogs)
+    samples = session.ambiguity('train', settings.samples, settings.later_turns)
+    val = session.ambiguity('val', settings.val_samples, settings.later_turns)
     session.announce([*dialogs, *samples], [*val_dialogs, *val])
     pairs = dialog_pairs(dialogs)
     if dry_run:
         return
     table = FeatureTable(session.backbone, [*dialogs, *val_dialogs, *samples, *val], torch.float16)
     adapters, detector = make_joint(session.backbone, settings)
-    train_joint(session.accelerator, adapters, detector, settings, pairs, samples, table, out, resume=resume)
+    train_joint(
+        session.accelerator, adapters, detector, settings, pairs, samples, table, out, resume=resume
+    )
     if session.accelerator.is_main_process:
         halves = settings.detector(), settings.decoder()
         calibration, measured = calibrate(detector, halves[0], val, table)

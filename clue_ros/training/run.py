@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from clue_ros.core.errors import SettingsError
+from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
-from clue_ros.datasets.synthetic import SyntheticScenes
+from clue_ros.evaluation.provenance import fingerprint, git_revision
 from clue_ros.model.backbone import Backbone
 from clue_ros.training.processor import tune_processor
 
@@ -27,12 +25,11 @@ class RunSettings:
 
     Attributes:
         backbone: folder or hub id of the frozen model.
-        data: folder whose subfolders ``train`` and ``val`` hold rendered scenes.
+        data: data set with the splits ``train`` and ``val``, as ``open_dataset`` reads it.
         revision: of a hub id.
         precision: ``no`` is float32; the rest is accelerate's mixed precision.
         dtype: number format of the frozen weights.
         threads: of torch's CPU operators; 0 leaves torch's choice.
-        scenes, val_scenes: use so many scenes at most; 0 uses all.
     """
 
     backbone: str
@@ -41,16 +38,12 @@ class RunSettings:
     precision: Literal['no', 'bf16', 'fp16'] = 'no'
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
     threads: int = 0
-    scenes: int = 0
-    val_scenes: int = 0
 
     def problems(self) -> list[str]:
         """Values out of range, one line each."""
-        return [
-            f'{name}: expected at least 0, got {getattr(self, name)}'
-            for name in ('threads', 'scenes', 'val_scenes')
-            if getattr(self, name) < 0
-        ]
+        if self.threads < 0:
+            return [f'threads: expected at least 0, got {self.threads}']
+        return []
 
 
 @dataclass(frozen=True)
@@ -60,31 +53,20 @@ class Run:
     settings: RunSettings
     accelerator: Accelerator
     backbone: Backbone
-    scenes: dict[str, SyntheticScenes]
+    dataset: Dataset
 
     @classmethod
     def start(cls, settings: RunSettings, seed: int) -> Run:
         """Load model and data.
 
         Raises:
-            SettingsError: the data folder lacks a split.
+            InvalidRequestError: no such data set.
             CheckpointError: the backbone cannot be loaded.
         """
         tune_processor(settings.threads)
         accelerator = Accelerator(mixed_precision=settings.precision)
         set_seed(seed)
-        data = Path(settings.data)
-        missing = [split for split in ('train', 'val') if not (data / split / 'meta.json').is_file()]
-        if missing:
-            raise SettingsError(
-                'training data',
-                [f'data: no rendered scenes in {data / split}' for split in missing],
-                remedy='Render them with "clue scenes render --n N --seed S --out DIR".',
-            )
-        scenes = {
-            'train': SyntheticScenes(data / 'train', 'train', limit=settings.scenes),
-            'val': SyntheticScenes(data / 'val', 'val', limit=settings.val_scenes),
-        }
+        dataset = open_dataset(settings.data)
         backbone = Backbone.from_pretrained(
             settings.backbone,
             revision=settings.revision,
@@ -92,11 +74,24 @@ class Run:
             dtype=settings.dtype,
         )
         backbone.model.requires_grad_(False)
-        return cls(settings, accelerator, backbone, scenes)
+        return cls(settings, accelerator, backbone, dataset)
 
-    def ambiguity_samples(self, split: str, count: int, later_turns: float) -> list[Sample]:
-        """Requests with labels, balanced within each phrase type; the splits draw differently."""
-        return self.scenes[split].ambiguity(count, later_turns=later_turns)
+    def ambiguity(self, split: str, count: int, later_turns: float) -> list[Sample]:
+        """Requests and dialogs with labels.
+
+        Raises:
+            SettingsError: the data set has none in that split.
+        """
+        found = self.dataset.ambiguity(split, count, later_turns)
+        return _some(found, f'{split} split of {self.settings.data} with ambiguity labels')
+
+    def dialogs(self, split: str, count: int) -> list[Sample]:
+        """Dialogs with their ends.
+
+        Raises:
+            SettingsError: the data set has none in that split.
+        """
+        return _some(self.dataset.dialogs(split, count), f'{split} split of {self.settings.data}')
 
     def announce(self, train: Sequence[object], val: Sequence[object]) -> None:
         """One line about what will be trained on what."""
@@ -118,23 +113,11 @@ class Run:
         }
 
 
-def fingerprint(samples: Sequence[Sample]) -> str:
-    """A hash of what the samples say, in their order."""
-    digest = hashlib.blake2b(digest_size=12)
-    for sample in samples:
-        line = (sample.id, sample.dialog.linearise(), sample.box, sample.ambiguous)
-        digest.update(repr(line).encode())
-    return digest.hexdigest()
-
-
-def git_revision() -> str:
-    """Short commit of the code, ``-dirty`` where it was changed; empty outside a repository."""
-    here = Path(__file__).parent
-    try:
-        result = subprocess.run(
-            ['git', 'describe', '--always', '--dirty'],
-            cwd=here, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ''
-    return result.stdout.strip()
+def _some(samples: list[Sample], what: str) -> list[Sample]:
+    if not samples:
+        raise SettingsError(
+            'training data',
+            [f'data: no samples in the {what}'],
+            remedy='Look at the data set with "clue data".',
+        )
+    return samples

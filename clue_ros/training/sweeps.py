@@ -16,6 +16,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.ambiguity import with_labels
 from clue_ros.evaluation.grounding import grounding_scores
 from clue_ros.evaluation.predict import detector_logits, guess_boxes
+from clue_ros.evaluation.session import open_splits, run_record
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import probabilities
@@ -28,7 +29,9 @@ from clue_ros.training.decoder import DecoderSettings
 from clue_ros.training.detector import DetectorSettings
 from clue_ros.training.joint import JointSettings
 from clue_ros.training.pairs import dialog_pairs
+from clue_ros.training.run import Run
 
+TEST_SPLITS = ('test', 'shifted')
 TABLE_III = ((16, 32), (8, 16), (16, 8))
 """(r, alpha) of Table III."""
 
@@ -53,6 +56,35 @@ class Bench:
     val: Sequence[Sample]
     tests: Mapping[str, Sequence[Sample]]
     folder: Path
+
+
+def open_bench(
+    settings: DetectorSettings, data: Path, count: int, folder: Path, *, dialogs: int = 0
+) -> tuple[Bench, list[Sample], dict[str, Any]]:
+    """Load everything that a comparison of detectors needs.
+
+    Args:
+        settings: shared by all rows.
+        data: folder of all four splits.
+        count: requests per test split.
+        folder: receives curves and states.
+        dialogs: annotated training dialogs, for the joint variant.
+
+    Returns:
+        the bench, the training dialogs, and the record of the run.
+    """
+    session = Run.start(settings.run, settings.loop.seed)
+    detector_training.check_block(settings.block, session.backbone)
+    splits = open_splits(data, TEST_SPLITS)
+    tests = {name: source.openings(count) for name, source in splits.items()}
+    train = session.ambiguity('train', settings.samples, settings.later_turns)
+    val = session.ambiguity('val', settings.val_samples, settings.later_turns)
+    spoken = list(session.dialogs('train', dialogs)) if dialogs else []
+    session.announce(train, val)
+    pictures = [*train, *val, *spoken, *(sample for part in tests.values() for sample in part)]
+    table = FeatureTable(session.backbone, pictures, torch.float16)
+    bench = Bench(session.accelerator, session.backbone, table, train, val, tests, folder)
+    return bench, spoken, run_record(settings.run.backbone, splits)
 
 
 def sweep_variants(
@@ -120,7 +152,13 @@ def sweep_lora(
         chosen = dataclasses.replace(settings, rank=rank, alpha=alpha)
         adapters = decoder_training.make_adapter(bench.backbone, chosen)
         decoder_training.train_decoder(
-            bench.accelerator, bench.backbone, adapters, chosen, pairs, bench.table, bench.folder / name
+            bench.accelerator,
+            bench.backbone,
+            adapters,
+            chosen,
+            pairs,
+            bench.table,
+            bench.folder / name,
         )
         rows[name] = {'rank': rank, 'alpha': alpha}
         for split in bench.tests:

@@ -1,0 +1,137 @@
+"""Dialogs made from a scene's truth: what should be asked, and what the simulated user replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clue_ros.core.candidates import Candidate
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.locations import encode_box
+from clue_ros.core.turn import Question
+from clue_ros.core.wording import Landmark, compose_question
+from clue_ros.scenes.scene import SceneTruth
+from clue_ros.scenes.user import SimulatedUser
+
+OPEN_QUESTION = 'Which one do you mean?'
+_UNHELPFUL = ('that one', 'i am not sure', 'yes', 'the one over there', 'i do not know', 'hm')
+# Shares of the training dialogs.
+_OPEN = 0.08  # the question is open
+_CONFIRM = 0.12  # one object is offered first
+_REJECTED = 0.08  # none of those offered is meant
+_NOISY = 0.25  # replies with a recogniser's mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A dialog and what is left of the objects that fit after it."""
+
+    dialog: Dialog
+    left: tuple[int, ...]
+
+
+def ideal_question(truth: SceneTruth, fitting: Sequence[int]) -> Question | None:
+    """The question that the truth suggests, in the engine's own words, with true boxes; None where no
+    words separate the objects.
+    """
+    order = sorted(fitting, key=lambda index: truth.objects[index].box.center)
+    others = [index for index in range(len(truth.objects)) if index not in fitting]
+    landmarks = [Landmark(_look(truth, index), truth.objects[index].box) for index in others]
+    wording = compose_question([_candidate(truth, index) for index in order], landmarks)
+    if wording is None:
+        return None
+    return Question(
+        wording.text, wording.options, tuple(truth.objects[index].box for index in order)
+    )
+
+
+def settled(
+    truth: SceneTruth, request: str, fitting: Sequence[int], target: int, rng: np.random.Generator
+) -> Conversation | None:
+    """A dialog at whose end the target is known; None where it cannot be asked for in words.
+
+    Mostly one ideal question; sometimes an open one, or one object is offered first.
+    """
+    user = _user(truth, target, fitting, rng)
+    draw = rng.random()
+    dialog, left = Dialog(request), tuple(fitting)
+    if draw < _OPEN:
+        return _after(dialog, Question(OPEN_QUESTION), user, (target,))
+    if _OPEN <= draw < _OPEN + _CONFIRM:
+        offered = int(rng.choice(left))
+        question = ideal_question(truth, (offered,))
+        rest = (target,) if offered == target else tuple(i for i in left if i != offered)
+        first = _after(dialog, question, user, rest)
+        if first is None or len(rest) == 1:
+            return first
+        dialog, left = first.dialog, rest
+    return _after(dialog, ideal_question(truth, left), user, (target,))
+
+
+def rejected(
+    truth: SceneTruth, request: str, fitting: Sequence[int], rng: np.random.Generator
+) -> Conversation | None:
+    """A dialog in which none of the objects in view is meant."""
+    user = _user(truth, None, None, rng)
+    return _after(Dialog(request), ideal_question(truth, fitting), user, ())
+
+
+def unsettled(
+    truth: SceneTruth, request: str, fitting: Sequence[int], target: int, rng: np.random.Generator
+) -> Conversation | None:
+    """A dialog after whose reply several objects still fit."""
+    others = [index for index in fitting if index != target]
+    if len(others) > 1 and rng.random() < 0.6:
+        offered = int(rng.choice(others))
+        rest = tuple(index for index in fitting if index != offered)
+        user = _user(truth, target, fitting, rng)
+        return _after(Dialog(request), ideal_question(truth, (offered,)), user, rest)
+    question = ideal_question(truth, fitting)
+    if question is None:
+        return None
+    reply = str(rng.choice(_UNHELPFUL))
+    return Conversation(Dialog(request).with_exchange(question, reply), tuple(fitting))
+
+
+def is_rejection(rng: np.random.Generator) -> bool:
+    """Whether the next training dialog shall end with nothing fitting."""
+    return bool(rng.random() < _REJECTED)
+
+
+def _after(
+    dialog: Dialog, question: Question | None, user: SimulatedUser, left: tuple[int, ...]
+) -> Conversation | None:
+    if question is None:
+        return None
+    reply = user.answer(question.text)
+    return None if reply is None else Conversation(dialog.with_exchange(question, reply), left)
+
+
+def _user(
+    truth: SceneTruth,
+    target: int | None,
+    context: Sequence[int] | None,
+    rng: np.random.Generator,
+) -> SimulatedUser:
+    return SimulatedUser(
+        truth,
+        target,
+        seed=int(rng.integers(2**31)),
+        noisy=bool(rng.random() < _NOISY),
+        context=context,
+    )
+
+
+def _candidate(truth: SceneTruth, index: int) -> Candidate:
+    item = truth.objects[index]
+    bins = encode_box(item.box, truth.width, truth.height)
+    return Candidate(item.box, bins, label=item.kind, description=_look(truth, index))
+
+
+def _look(truth: SceneTruth, index: int) -> str:
+    """ "small red mug": medium is not said."""
+    item = truth.objects[index]
+    size = '' if item.size == 'medium' else f'{item.size} '
+    return f'{size}{item.colour} {item.kind}'

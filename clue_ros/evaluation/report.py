@@ -1,0 +1,261 @@
+"""Results as Markdown: a table per evaluation, and the results page from a folder of JSON files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clue_ros.core.errors import ClueError
+from clue_ros.evaluation.plots import plot_lines
+from clue_ros.evaluation.tables import markdown_table, score_with_interval
+
+Report = Mapping[str, Any]
+SPLITS = ('test', 'shifted')
+_BINARY = ('accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate')
+_BOXES = ('acc50', 'acc50_strict', 'mean_iou')
+_DIALOG = (
+    'success', 'success_ambiguous', 'success_clear', 'questions', 'needless', 'missed',
+    'good_questions', 'unanswerable', 'repeated', 'absent_rejected', 'false_box',
+)  # fmt: skip
+_PAPER = {
+    'half-last-detect-cnn': (0.846, 0.765),
+    'half-last-detect-ar': (0.683, 0.713),
+    'half-last-disambig-ar': (0.876, 0.798),
+    'half-full-disambig-ar': (0.907, 0.836),
+    'full-last-disambig-ar': (0.754, 0.628),
+    'full-full-disambig-ar': (0.890, 0.702),
+}
+"""F1 of Table I on Dataset 1 and 2, of a 3B model on other data: for the order of the rows only."""
+
+
+def summary(name: str, report: Report) -> str:
+    """The Markdown tables of one evaluation."""
+    return _SECTIONS[name][1](report)
+
+
+def write_report(folder: Path, out: Path) -> None:
+    """The results page from ``<evaluation>.json`` files.
+
+    ``notes.md`` in the folder, where there is one, opens the page; ``<evaluation>.md`` and
+    ``<evaluation>.png`` follow their tables.
+
+    Raises:
+        ClueError: no result file, or an unreadable one.
+    """
+    found = {
+        name: folder / f'{name}.json' for name in _SECTIONS if (folder / f'{name}.json').is_file()
+    }
+    if not found:
+        raise ClueError(
+            f'no results in {folder}',
+            expected=', '.join(f'{name}.json' for name in _SECTIONS),
+            remedy='Run "clue eval ... --json FILE" first.',
+        )
+    parts = ['# Results', _text(folder / 'notes.md')]
+    for name, path in found.items():
+        try:
+            report = json.loads(path.read_text('utf-8'))
+            tables = summary(name, report)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ClueError(
+                f'results file {path}', got=repr(error), remedy=f'Run "clue eval {name}" again.'
+            ) from error
+        parts += [f'## {_SECTIONS[name][0]}', _origin(report), tables]
+        picture = folder / f'{name}.png'
+        if picture.is_file():
+            parts.append(f'![{_SECTIONS[name][0]}]({_relative(picture, out)})')
+        parts.append(_text(folder / f'{name}.md'))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text('\n\n'.join(part for part in parts if part) + '\n', encoding='utf-8')
+
+
+def plot_layers(report: Report, path: Path) -> None:
+    """Fig. 7: F1 by block, with intervals."""
+    blocks = sorted(report['layers'], key=int)
+    rows = {split: [report['layers'][block][split] for block in blocks] for split in SPLITS}
+    plot_lines(
+        path,
+        [int(block) for block in blocks],
+        {split: [row['f1'] for row in rows[split]] for split in SPLITS},
+        bands={split: [tuple(row['intervals']['f1']) for row in rows[split]] for split in SPLITS},
+        x_label='block whose attention is read',
+        y_label='F1, head alone on the frozen backbone',
+    )
+
+
+def _ambiguity(report: Report) -> str:
+    rows = []
+    for split in SPLITS:
+        scores = report[split]
+        rows.append([split, scores['n'], *(score_with_interval(scores, key) for key in _BINARY)])
+        if 'later_turns' in scores:
+            more = scores['later_turns']
+            rows.append(
+                [
+                    f'{split}, turn 1 on',
+                    more['n'],
+                    *(score_with_interval(more, key) for key in _BINARY),
+                ]
+            )
+        for name, other in scores.get('baselines', {}).items():
+            rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in _BINARY)])
+    types = [
+        [split, kind, *(row[key] for key in ('n', 'f1', 'precision', 'recall', 'false_alarm_rate'))]
+        for split in SPLITS
+        for kind, row in report[split]['by_phrase_type'].items()
+    ]
+    realistic = [
+        [split, *(report[split]['at_realistic_share'][key] for key in
+         ('ambiguous_share', 'needless_per_100_requests', 'precision', 'f1')),
+         report[split]['false_alarm_rate_absent']]
+        for split in SPLITS
+    ]  # fmt: skip
+    return _join(
+        markdown_table(['split', 'n', *_BINARY], rows),
+        'By phrase type:',
+        markdown_table(['split', 'type', 'n', 'F1', 'precision', 'recall', 'false alarms'], types),
+        'At a realistic share of ambiguous requests, and on requests for absent objects:',
+        markdown_table(
+            ['split', 'ambiguous share', 'needless per 100', 'precision', 'F1', 'absent alarms'],
+            realistic,
+        ),
+    )
+
+
+def _grounding(report: Report) -> str:
+    rows = [
+        [split, report[split]['n'], *(score_with_interval(report[split], key) for key in _BOXES),
+         report[split].get('absent_rejected'), report[split].get('needlessly_rejected')]
+        for split in SPLITS
+    ]  # fmt: skip
+    groups = [
+        [
+            split,
+            name.removeprefix('by_').replace('_', ' '),
+            value,
+            row['n'],
+            *(row[k] for k in _BOXES),
+        ]
+        for split in SPLITS
+        for name in ('by_phrase_type', 'by_size', 'by_exchanges')
+        for value, row in report[split][name].items()
+    ]
+    tables = [
+        markdown_table(['split', 'n', *_BOXES, 'absent rejected', 'needlessly rejected'], rows),
+        markdown_table(['split', 'by', 'group', 'n', *_BOXES], groups),
+    ]
+    if 'lora' in report:
+        lora = [
+            [name, *(score_with_interval(row[split], 'acc50') for split in SPLITS)]
+            for name, row in report['lora'].items()
+        ]
+        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *SPLITS], lora)]
+    return _join(*tables)
+
+
+def _dialog(report: Report) -> str:
+    tables = []
+    for split in SPLITS:
+        scores = report[split]
+        named = {'own questions': scores, **scores['floors'], **scores['matches']}
+        rows = [
+            [
+                name,
+                row['n'],
+                score_with_interval(row, 'success'),
+                *(row.get(k) for k in _DIALOG[1:]),
+            ]
+            for name, row in named.items()
+        ]
+        tables += [f'Split `{split}`:', markdown_table(['who', 'n', *_DIALOG], rows)]
+        tables.append(_latency(scores))
+    return _join(*tables)
+
+
+def _latency(scores: Report) -> str:
+    latency = scores.get('latency', {})
+    if not latency.get('turns'):
+        return ''
+    return (
+        f'A turn took {latency["median_ms"]:.0f} ms (median), {latency["p95_ms"]:.0f} ms (95th '
+        f'percentile) over {latency["turns"]} turns.'
+    )
+
+
+def _variants(report: Report) -> str:
+    rows = []
+    for name, row in report['variants'].items():
+        paper = _PAPER.get(name, (None, None))
+        rows.append(
+            [name, row['block'], row['trained_parameters'],
+             *(score_with_interval(row[split], 'f1') for split in SPLITS),
+             *(row[split]['false_alarm_rate'] for split in SPLITS), *paper]
+        )  # fmt: skip
+    return markdown_table(
+        ['variant', 'last block', 'trained', 'test F1', 'shifted F1', 'test false alarms',
+         'shifted false alarms', 'paper D1 F1', 'paper D2 F1'],
+        rows,
+    )  # fmt: skip
+
+
+def _layers(report: Report) -> str:
+    rows = [
+        [block, *(score_with_interval(row[split], 'f1') for split in SPLITS), row['test']['auroc']]
+        for block, row in sorted(report['layers'].items(), key=lambda item: int(item[0]))
+    ]
+    return markdown_table(['block', 'test F1', 'shifted F1', 'test AUROC'], rows)
+
+
+def _attention(report: Report) -> str:
+    rows = [
+        [split, report[split]['n'], score_with_interval(report[split], 'two_referents'),
+         report[split]['random_cells'], report[split]['random_objects']]
+        for split in SPLITS
+    ]  # fmt: skip
+    types = [
+        [split, kind, row['n'], row['two_referents']]
+        for split in SPLITS
+        for kind, row in report[split]['by_phrase_type'].items()
+    ]
+    return _join(
+        markdown_table(
+            ['split', 'n', 'on two referents', 'two random cells', 'two random objects'], rows
+        ),
+        markdown_table(['split', 'type', 'n', 'on two referents'], types),
+    )
+
+
+_SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
+    'ambiguity': ('Ambiguity', _ambiguity),
+    'grounding': ('Grounding, guesser', _grounding),
+    'dialog': ('Dialog', _dialog),
+    'attention': ('Attention', _attention),
+    'variants': ('Detector variants (Table I)', _variants),
+    'layers': ('Layer sweep (Fig. 7)', _layers),
+}
+
+
+def _origin(report: Report) -> str:
+    data = ', '.join(
+        f'{name}: {row["scenes"]} scenes from seed {row["first_scene"]}'
+        for name, row in report.get('data', {}).items()
+    )
+    return (
+        f'`{report.get("command", "")}`, code {report.get("git_revision") or "unknown"}, '
+        f'{report.get("created", "")}; {data}; requests of seed {report.get("seed", 0)}.'
+    )
+
+
+def _relative(picture: Path, out: Path) -> str:
+    return Path(os.path.relpath(picture, out.parent)).as_posix()
+
+
+def _join(*parts: str) -> str:
+    return '\n\n'.join(part for part in parts if part)
+
+
+def _text(path: Path) -> str:
+    return path.read_text('utf-8').strip() if path.is_file() else ''

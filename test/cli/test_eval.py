@@ -1,0 +1,245 @@
+"""From rendered scenes over two-step trainings to the results page, on random weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from clue_ros.cli.main import main
+from clue_ros.core.errors import CheckpointError
+from clue_ros.evaluation.session import open_splits
+from clue_ros.model.checkpoint import load_checkpoint
+from clue_ros.model.random_weights import random_backbone
+from clue_ros.scenes.presets import SPLIT_SEEDS
+from clue_ros.scenes.rendering import render_folder
+from clue_ros.scenes.store import StoreMeta
+from clue_ros.training import decoder, detector, joint
+from clue_ros.training.assemble import assemble
+from clue_ros.training.settings import load_settings
+
+AMBIGUITY = {'n', 'accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate'}
+GROUNDING = {'n', 'acc50', 'acc50_strict', 'mean_iou'}
+DIALOG = {
+    'n',
+    'success',
+    'questions',
+    'needless',
+    'missed',
+    'unanswerable',
+    'absent_rejected',
+    'false_box',
+}
+LOOP = {'steps': 2, 'warmup': 1, 'log_every': 1, 'save_every': 1}
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight small scenes per split, at the seeds of the real splits."""
+    folder = tmp_path_factory.mktemp('scenes')
+    for split, seed in SPLIT_SEEDS.items():
+        preset = 'shifted' if split == 'shifted' else 'standard'
+        render_folder(folder / split, StoreMeta(preset, seed, 8, 320, 240), workers=1, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def parts(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A random backbone and the outputs of two-step trainings on it."""
+    folder = tmp_path_factory.mktemp('parts')
+    backbone = random_backbone('tiny', seed=2, sharpness=6.0)
+    backbone.model.save_pretrained(folder / 'backbone')
+    backbone.tokenizer.save_pretrained(folder / 'backbone')
+    shared = {
+        'run': {'backbone': str(folder / 'backbone'), 'data': str(data), 'threads': 1}, 'loop': LOOP,
+        'rank': 2, 'alpha': 4,
+    }  # fmt: skip
+    few = {'samples': 12, 'val_samples': 12, 'batch_size': 4}
+    settings = {
+        'detector': shared | few | {'variant': 'half-full-cnn', 'block': 2, 'lora_rate': 1e-3},
+        'decoder': shared | {'dialogs': 12, 'val_dialogs': 12, 'batch_size': 4},
+        'joint': shared
+        | few
+        | {'block': 2, 'dialogs': 12, 'val_dialogs': 12, 'dialog_batch_size': 4},
+    }
+    for name, values in settings.items():
+        (folder / f'{name}.yaml').write_text(yaml.safe_dump(values))
+    detector.run(
+        load_settings(folder / 'detector.yaml', detector.DetectorSettings, {}), folder / 'a'
+    )
+    decoder.run(load_settings(folder / 'decoder.yaml', decoder.DecoderSettings, {}), folder / 'b')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def model(parts: Path) -> Path:
+    assemble(
+        parts / 'backbone', parts / 'a', parts / 'b', parts / 'model', results={'test_f1': 0.5}
+    )
+    return parts / 'model'
+
+
+def test_assembled_checkpoint_carries_everything(model: Path) -> None:
+    checkpoint = load_checkpoint(model)
+    assert checkpoint.has_detector and checkpoint.has_decoder
+    measured = checkpoint.config.provenance.measured
+    assert (
+        measured['test_f1'] == 0.5
+        and 'detector_val_f1' in measured
+        and 'decoder_val_acc50' in measured
+    )
+    assert set(checkpoint.config.provenance.sources) == {'backbone', 'detector', 'decoder'}
+
+
+def test_assembly_refuses_an_unfinished_training(parts: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match='finished training'):
+        assemble(parts / 'backbone', tmp_path, parts / 'b', tmp_path / 'model')
+    assert not (tmp_path / 'model').exists()
+
+
+def test_dry_run_checks_and_writes_nothing(parts: Path, tmp_path: Path) -> None:
+    for name, module, kind in (
+        ('detector', detector, detector.DetectorSettings),
+        ('decoder', decoder, decoder.DecoderSettings),
+        ('joint', joint, joint.JointSettings),
+    ):
+        module.run(load_settings(parts / f'{name}.yaml', kind, {}), tmp_path / name, dry_run=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_joint_training_makes_both_parts(parts: Path, tmp_path: Path) -> None:
+    joint.run(load_settings(parts / 'joint.yaml', joint.JointSettings, {}), tmp_path / 'j')
+    place = tmp_path / 'j'
+    assemble(parts / 'backbone', place, place / joint.DECODER_PART, tmp_path / 'model')
+    assert load_checkpoint(tmp_path / 'model').config.variant == 'joint'
+
+
+def evaluate(results: Path, model: Path, data: Path, name: str, *more: str) -> dict:
+    """Run ``clue eval`` and read its JSON."""
+    path = results / f'{name}.json'
+    command = [
+        'eval',
+        name,
+        '--model',
+        str(model),
+        '--data',
+        str(data),
+        '--n',
+        '12',
+        '--json',
+        str(path),
+    ]
+    assert main([*command, *more]) == 0
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('results')
+
+
+def test_ambiguity_has_its_keys(results: Path, model: Path, data: Path) -> None:
+    report = evaluate(results, model, data, 'ambiguity', '--train-n', '16')
+    for split in ('test', 'shifted'):
+        assert AMBIGUITY <= report[split].keys()
+        assert report[split]['n'] == 12
+        assert {'text_only', 'picture_only'} <= report[split]['baselines'].keys()
+        assert report[split]['at_realistic_share']['ambiguous_share'] == 0.15
+        low, high = report[split]['intervals']['f1']
+        assert low <= report[split]['f1'] <= high
+
+
+def test_grounding_has_its_keys(results: Path, model: Path, parts: Path, data: Path) -> None:
+    report = evaluate(
+        results, model, data, 'grounding', '--config', str(parts / 'decoder.yaml'),
+        '--out', str(results / 'lora'),
+    )  # fmt: skip
+    for split in ('test', 'shifted'):
+        assert GROUNDING <= report[split].keys()
+        assert report[split]['acc50'] >= report[split]['acc50_strict']
+    assert set(report['lora']) == {'r16-a32', 'r8-a16', 'r16-a8'}
+
+
+def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
+    report = evaluate(results, model, data, 'dialog', '--side-n', '4')
+    for split in ('test', 'shifted'):
+        assert DIALOG <= report[split].keys()
+        assert set(report[split]['floors']) == {'never', 'always', 'which_one'}
+        assert {'free', 'noisy', 'ceiling'} <= report[split]['matches'].keys()
+        assert report[split]['floors']['never']['questions'] == 0
+        assert report[split]['latency']['median_ms'] > 0
+
+
+def test_workers_change_nothing(model: Path, data: Path) -> None:
+    from clue_ros.evaluation.dialog import Match, play_all
+
+    scenes = open_splits(data, ['test'])['test']
+    samples = scenes.openings(6)
+    alone, together = (
+        play_all(model, scenes, samples, Match(), workers, 'test') for workers in (1, 2)
+    )
+    assert alone == together
+
+
+def test_attention_has_its_keys(results: Path, model: Path, data: Path) -> None:
+    report = evaluate(
+        results, model, data, 'attention', '--pictures', str(results / 'attention.png')
+    )
+    for split in ('test', 'shifted'):
+        assert 0 <= report[split]['random_cells'] <= report[split]['random_objects'] <= 1
+        assert 0 <= report[split]['two_referents'] <= 1
+    assert (results / 'attention.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_variants_and_layers_have_their_rows(
+    results: Path, model: Path, parts: Path, data: Path
+) -> None:
+    common = ['--config', str(parts / 'detector.yaml'), '--out', str(results / 'sweep')]
+    report = evaluate(
+        results, model, data, 'variants', *common, '--joint', str(parts / 'joint.yaml')
+    )
+    assert len(report['variants']) == 8
+    for row in report['variants'].values():
+        assert AMBIGUITY <= row['test'].keys() and AMBIGUITY <= row['shifted'].keys()
+        assert row['trained_parameters'] > 0
+    report = evaluate(
+        results, model, data, 'layers', *common, '--plot', str(results / 'layers.png')
+    )
+    assert sorted(report['layers']) == ['0', '1', '2', '3']
+    assert (results / 'layers.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_report_is_one_page_of_all_results(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / 'results')
+    (tmp_path / 'results' / 'notes.md').write_text('What the numbers say.')
+    assert (
+        main(['eval', 'report', str(tmp_path / 'results'), '--out', str(tmp_path / 'page.md')]) == 0
+    )
+    page = (tmp_path / 'page.md').read_text()
+    for part in (
+        'What the numbers say.',
+        '## Ambiguity',
+        '## Dialog',
+        'clue eval',
+        'results/layers.png',
+    ):
+        assert part in page
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code'),
+    [
+        (['eval', 'ambiguity', '--data', '/nowhere'], 1),
+        (['eval', 'ambiguity', '--n', '1'], 1),
+        (['eval', 'report', '/nowhere', '--out', '/tmp/page.md'], 1),
+        (['eval', 'colour'], 2),
+        (['eval', 'variants'], 2),
+    ],
+)
+def test_wrong_calls_end_with_one_clear_message(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+    assert 'Traceback' not in capsys.readouterr().err
