@@ -72,7 +72,8 @@ class Camera:
     def project(self, points: Floats) -> Floats:
         """Pixels ``float64[n, 2]`` of points ``float64[n, 3]`` in front of the camera."""
         local = (points - self.pose[:3, 3]) @ self.pose[:3, :3]
-        return local[:, :2] / local[:, 2:] * self.intrinsics[0, 0] + self.intrinsics[:2, 2]
+        pixels: Floats = local[:, :2] / local[:, 2:] * self.intrinsics[0, 0]
+        return pixels + self.intrinsics[:2, 2]
 
     def on_table(self, pixel: npt.ArrayLike) -> Floats | None:
         """The point (3,) of the plane z = 0 behind a pixel; None where the ray misses it."""
@@ -83,4 +84,5 @@ class Camera:
         )
         if ray[2] >= -1e-6:
             return None
-        return self.pose[:3, 3] - self.pose[2, 3] / ray[2] * ray
+        point: Floats = self.pose[:3, 3] - self.pose[2, 3] / ray[2] * ray
+        return point

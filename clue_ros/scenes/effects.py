@@ -26,5 +26,6 @@ def degrade(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArr
     blurred = cv2.GaussianBlur(shown, (0, 0), float(rng.uniform(0.5, 1.1)) * image.shape[0] / 240)
     noise = rng.normal(0, rng.uniform(3, 9), image.shape)
     noisy = np.clip(np.rint(blurred + noise), 0, 255).astype(np.uint8)
-    _, coded = cv2.imencode('.jpg', noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+    coded = cv2.imencode('.jpg', noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

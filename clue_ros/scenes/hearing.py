@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from clue_ros.scenes.catalogue import SIZE_NAMES
-from clue_ros.scenes.descriptions import Description, Place, Side
+from clue_ros.scenes.descriptions import Description, Ordinal, Place, Side
 from clue_ros.scenes.fitting import DEEP_SIDES, View, fitting
 from clue_ros.scenes.parsing import parse_phrase
 
@@ -130,34 +130,60 @@ def _without_other(option: str) -> tuple[Description | None, bool]:
 def _in_order(
     view: View, descriptions: Sequence[Description | None], context: Sequence[int]
 ) -> list[set[int] | None] | None:
-    """Options that differ in side or size alone and are as many as the objects, by rank."""
+    """Options that are told apart by rank and are as many as the objects; None for any others.
+
+    Where the options name different things ("the bowl on the left or the plate on the right"), the
+    ranks are those of all objects spoken of, and each must be what its option calls it.
+    """
     known = [item for item in descriptions if item is not None]
     if len(known) < len(descriptions) or len(known) < 2:
         return None
-    sides = [item.relation.side for item in known if isinstance(item.relation, Place)]
-    if len(sides) == len(known) and len({item.base for item in known}) == 1:
-        group = fitting(view, known[0].base, context).objects
-        deep = any(side in DEEP_SIDES for side in sides)
-        values: Sequence[float] = view.lower_edge if deep else view.across
-        ranks = (
-            (Side.BACK, Side.MIDDLE, Side.FRONT) if deep else (Side.LEFT, Side.MIDDLE, Side.RIGHT)
-        )
-        wanted = [ranks.index(side) if side in ranks else -1 for side in sides]
-    elif all(item.relation is None and item.size for item in known) and (
-        len({(item.kind, item.colour) for item in known}) == 1
-    ):
-        group = fitting(view, Description(known[0].kind, known[0].colour), context).objects
-        values = [float(SIZE_NAMES.index(item.size)) for item in view.truth.objects]
-        wanted = [SIZE_NAMES.index(item.size or '') for item in known]
-    else:
+    ranking = _ranking(view, known)
+    if ranking is None:
         return None
-    at = [values[index] for index in group]
-    distinct = len(set(wanted)) == len(wanted) and len(set(at)) == len(at)
-    if len(group) != len(known) or not distinct or -1 in wanted:
+    wanted, values = ranking
+    bases = [replace(item, relation=None) for item in known]
+    if all(item.relation is None for item in known):  # told apart by size
+        bases = [replace(item, size=None) for item in bases]
+    group: Sequence[int] = context
+    if len(set(bases)) == 1:
+        group = fitting(view, bases[0], context).objects
+    distinct = len(set(wanted)) == len(wanted) and len({values[i] for i in group}) == len(group)
+    if len(group) != len(known) or not distinct:
         return None
     ordered = sorted(group, key=lambda index: values[index])
     places = sorted(range(len(wanted)), key=lambda index: wanted[index])
     meant: list[set[int] | None] = [None] * len(known)
     for place, index in zip(places, ordered, strict=True):
+        if index not in fitting(view, bases[place], [index]).objects:
+            return None
         meant[place] = {index}
     return meant
+
+
+def _ranking(
+    view: View, known: Sequence[Description]
+) -> tuple[list[float], Sequence[float]] | None:
+    """The rank that each option names, and the objects' values that are ranked."""
+    relations = [item.relation for item in known]
+    sides = [relation.side for relation in relations if isinstance(relation, Place)]
+    counts = [relation for relation in relations if isinstance(relation, Ordinal)]
+    if len(sides) == len(known):
+        deep = any(side in DEEP_SIDES for side in sides)
+        order = _DEEP_ORDER if deep else _ACROSS_ORDER
+        if any(side not in order for side in sides):
+            return None
+        return [order.index(side) for side in sides], view.lower_edge if deep else view.across
+    if len(counts) == len(known):
+        if any(item.excluded or item.side is not counts[0].side for item in counts):
+            return None
+        sign = 1 if counts[0].side is Side.LEFT else -1
+        return [item.rank for item in counts], [sign * at for at in view.across]
+    if all(item.relation is None and item.size for item in known):
+        sizes = [float(SIZE_NAMES.index(item.size)) for item in view.truth.objects]
+        return [SIZE_NAMES.index(item.size or '') for item in known], sizes
+    return None
+
+
+_ACROSS_ORDER = (Side.LEFT, Side.MIDDLE, Side.RIGHT)
+_DEEP_ORDER = (Side.BACK, Side.MIDDLE, Side.FRONT)

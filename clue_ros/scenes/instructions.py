@@ -268,8 +268,8 @@ def _utterable(truth: SceneTruth) -> Iterator[Description]:
     looks = sorted({(item.kind, item.colour) for item in truth.objects})
     for kind in KIND_NAMES:
         yield Description(kind)
-    for kind, colour in product((*KIND_NAMES, None), COLOUR_NAMES):
-        yield Description(kind, colour)
+    for name, colour in product((*KIND_NAMES, None), COLOUR_NAMES):
+        yield Description(name, colour)
     for kind, size in product(KIND_NAMES, ('small', 'large')):
         yield Description(kind, size=size)
     for (kind, colour), size in product(looks, ('small', 'large')):

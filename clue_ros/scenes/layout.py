@@ -93,7 +93,8 @@ def object_points(placed: Placed) -> Floats:
     local = np.concatenate(parts) * placed.spec.scale
     c, s = np.cos(placed.yaw), np.sin(placed.yaw)
     turned = local @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1.0]])
-    return turned + np.array([placed.x, placed.y, 0.0])
+    moved: Floats = turned + np.array([placed.x, placed.y, 0.0])
+    return moved
 
 
 def _corner_points(placed: Placed) -> Floats:

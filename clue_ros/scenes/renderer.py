@@ -65,6 +65,8 @@ class Renderer:
         mujoco.mj_forward(self._stage.model, self._data)
         self._scene = mujoco.MjvScene(self._stage.model, maxgeom=64)
         self._context = mujoco.MjrContext(self._stage.model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        # 1 near, 0 far: floating point keeps its precision in the distance.
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._option = mujoco.MjvOption()
         self._view = mujoco.MjvCamera()
@@ -207,12 +209,13 @@ class Renderer:
         return label_of[segments[::-1]], self._metres(nearness[::-1])
 
     def _metres(self, nearness: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Depth buffer (reversed: 1 near, 0 far) to metres along the optical axis."""
+        """Depth buffer (1 near, 0 far) to metres along the optical axis."""
         model = self._stage.model
         near = model.vis.map.znear * model.stat.extent
         far = model.vis.map.zfar * model.stat.extent
         buffer = nearness.astype(np.float64)
-        return (near * far / (near + buffer * (far - near))).astype(np.float32)
+        metres: npt.NDArray[np.float64] = near * far / (near + buffer * (far - near))
+        return metres.astype(np.float32)
 
     def _picture(self) -> npt.NDArray[np.uint8]:
         mujoco = self._mujoco

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from clue_ros.scenes.scene import Scene, SceneTruth
 
 FORMAT = 1
 SHARD_SIZE = 500
+_DTYPES = {'masks': np.uint8, 'depth': np.uint16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,14 @@ class SceneStore(Sequence[Scene]):
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The picture ``uint8[H, W, 3]`` of a scene, mapped read-only from the file."""
         shard, row = self._places[index]
-        return self._images(shard)[row]
+        image: npt.NDArray[np.uint8] = self._images(shard)[row]
+        return image
 
     def masks(self, index: int) -> npt.NDArray[np.uint8]:
         """The masks ``uint8[H, W]`` of a scene; cheap when asked for in order."""
         shard, row = self._places[index]
-        return self._masks(shard)[row]
+        masks: npt.NDArray[np.uint8] = self._masks(shard)[row]
+        return masks
 
     def shards(self) -> Iterator[tuple[int, int, int]]:
         """(shard, first index, scenes) of every whole shard, for reading in bulk."""
@@ -227,20 +231,20 @@ class SceneStore(Sequence[Scene]):
         return np.memmap(path, np.uint8, 'r', offset, shape)
 
     def _read_masks(self, shard: int) -> npt.NDArray[np.uint8]:
-        return self._read_array(shard, 'masks', np.dtype(np.uint8))
+        return self._read_array(shard, 'masks').astype(np.uint8, copy=False)
 
     def _read_depth(self, shard: int) -> npt.NDArray[np.uint16]:
-        return self._read_array(shard, 'depth', np.dtype(np.uint16))
+        return self._read_array(shard, 'depth').astype(np.uint16, copy=False)
 
-    def _read_array(self, shard: int, name: str, dtype: np.dtype) -> npt.NDArray:
+    def _read_array(self, shard: int, name: str) -> npt.NDArray[Any]:
         path = shard_path(self.folder, shard)
         try:
             with np.load(path, allow_pickle=False) as archive:
-                array = archive[name]
+                array: npt.NDArray[Any] = archive[name]
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise _bad_shard(path, error) from error
         expected = self._images(shard).shape[:3]
-        if array.dtype != dtype or array.shape != expected:
+        if array.dtype != _DTYPES[name] or array.shape != expected:
             raise _bad_shard(path, ValueError(f'{name} is {array.dtype} {array.shape}'))
         return array
 

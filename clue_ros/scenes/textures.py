@@ -21,20 +21,24 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> Field:
     fraction = where - np.floor(where)
     weight = fraction * fraction * (3 - 2 * fraction)
     rows = grid[low] * (1 - weight)[:, None] + grid[high] * weight[:, None]
-    return rows[:, low] * (1 - weight)[None] + rows[:, high] * weight[None]
+    field: Field = rows[:, low] * (1 - weight)[None] + rows[:, high] * weight[None]
+    return field
 
 
 def fractal(rng: np.random.Generator, size: int, cells: int = 4) -> Field:
     """Four octaves of ``smooth_noise``, stretched to [0, 1]."""
-    total = sum(smooth_noise(rng, size, cells * 2**i) / 2**i for i in range(4))
-    assert isinstance(total, np.ndarray)
-    return (total - total.min()) / max(float(np.ptp(total)), 1e-9)
+    total = np.zeros((size, size))
+    for octave in range(4):
+        total += smooth_noise(rng, size, cells * 2**octave) / 2**octave
+    stretched: Field = (total - total.min()) / max(float(np.ptp(total)), 1e-9)
+    return stretched
 
 
 def two_tone(field: Field, low: npt.ArrayLike, high: npt.ArrayLike) -> Image:
     """Blend between two RGB tones in [0, 1] by a field in [0, 1]."""
     tones = np.asarray(low) + field[..., None] * (np.asarray(high) - np.asarray(low))
-    return np.clip(np.rint(tones * 255), 0, 255).astype(np.uint8)
+    image: Image = np.clip(np.rint(tones * 255), 0, 255).astype(np.uint8)
+    return image
 
 
 def pattern_texture(name: str) -> Image:
@@ -57,19 +61,22 @@ def _wood(rng: np.random.Generator) -> Field:
     _, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     bend = smooth_noise(rng, SIZE, 3) * 0.35
     rings = 0.5 + 0.5 * np.sin(2 * np.pi * (x * int(rng.integers(3, 8)) + bend * 3))
-    return 0.6 * rings + 0.4 * fractal(rng, SIZE, 8)
+    field: Field = 0.6 * rings + 0.4 * fractal(rng, SIZE, 8)
+    return field
 
 
 def _marble(rng: np.random.Generator) -> Field:
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
-    return np.abs(np.sin(2 * np.pi * (x + y + 1.3 * fractal(rng, SIZE, 3)))) ** 0.5
+    field: Field = np.abs(np.sin(2 * np.pi * (x + y + 1.3 * fractal(rng, SIZE, 3)))) ** 0.5
+    return field
 
 
 def _cloth(rng: np.random.Generator) -> Field:
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     threads = int(rng.integers(12, 26))
     weave = np.sin(2 * np.pi * threads * x) * np.sin(2 * np.pi * threads * y)
-    return 0.5 + 0.3 * weave + 0.2 * (smooth_noise(rng, SIZE, 6) - 0.5)
+    field: Field = 0.5 + 0.3 * weave + 0.2 * (smooth_noise(rng, SIZE, 6) - 0.5)
+    return field
 
 
 def _speckle(rng: np.random.Generator) -> Field:
@@ -92,7 +99,8 @@ def _planks(rng: np.random.Generator) -> Field:
 def _checker(rng: np.random.Generator) -> Field:
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     count = 2 * int(rng.integers(1, 4))
-    return (((x * count).astype(int) + (y * count).astype(int)) % 2).astype(np.float64)
+    field: Field = (((x * count).astype(int) + (y * count).astype(int)) % 2).astype(np.float64)
+    return field
 
 
 def _bricks(rng: np.random.Generator) -> Field:
@@ -111,7 +119,8 @@ def _camouflage(rng: np.random.Generator) -> Field:
 def _plaid(rng: np.random.Generator) -> Field:
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     count = int(rng.integers(2, 5))
-    return 0.5 * ((x * count) % 1 < 0.35) + 0.5 * ((y * count) % 1 < 0.35)
+    field: Field = 0.5 * ((x * count) % 1 < 0.35) + 0.5 * ((y * count) % 1 < 0.35)
+    return field
 
 
 STANDARD_SURFACES: tuple[Callable[[np.random.Generator], Field], ...] = (

@@ -193,7 +193,11 @@ class SimulatedUser:
         if self.style is Style.SENTENCE:
             return self._sentence(option)
         by_habit = self._by_habit()
-        return plain_phrase(by_habit) if by_habit else _short(option, others)
+        placed = any(getattr(parse_phrase(text), 'relation', None) for text in (option, *others))
+        if by_habit is None or (placed and by_habit.relation is not None):
+            # A side of one's own would cross the sides that the options name.
+            return _short(option, others)
+        return plain_phrase(by_habit)
 
     def _distinctive(self) -> Description | None:
         """The first description of the object in mind alone: by habit, else by what is plainest."""
