@@ -1,0 +1,152 @@
+"""The demo: a camera, the clue node and a person, as processes over DDS, checked by the truth."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from clue_ros.core.boxes import Box, iou
+from clue_ros.core.errors import ErrorCode
+from clue_ros.imaging.files import load_image, save_image
+from clue_ros.imaging.sheet import contact_sheet
+from clue_ros.msg import Turn
+from clue_ros.ros.console import line_of
+from clue_ros.ros.demo_plan import PARTS, Part, choose_task
+from clue_ros.ros.demo_records import RequestRecord, write_report
+from clue_ros.ros.images import to_rgb
+from clue_ros.ros.processes import Processes, private_domain
+from clue_ros.ros.stage import Stage
+from clue_ros.ros.task import Task
+from clue_ros.scenes.scene import SceneTruth
+
+START_S = 120.0
+SCENE_S = 30.0
+DIALOG_S = 60.0
+_SCENES_PER_SEED = 100
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to play.
+
+    Attributes:
+        seed: picks the scenes.
+        model: parameter ``model`` of the clue node.
+        device: parameter ``device`` of the clue node.
+        out: folder for overlays, logs and ``demo.json``.
+    """
+
+    seed: int
+    model: str
+    device: str
+    out: Path
+
+
+def play(options: DemoOptions) -> bool:
+    """Play all parts; returns whether everything went right.
+
+    Raises:
+        ClueError: a node did not start, or ended.
+    """
+    private_domain()
+    options.out.mkdir(parents=True, exist_ok=True)
+    requests: list[RequestRecord] = []
+    begin = time.monotonic()
+    with Processes(options.out) as processes:
+        processes.start('scene_camera', {'seed': _first_scene(options.seed), 'rate': 10.0})
+        processes.start('simulated_user', {})
+        processes.start(
+            'clue_node',
+            {
+                'auto_start': True,
+                'model': options.model,
+                'device': options.device,
+                'use_depth': True,
+                'speech_mute': 0.0,  # this person does not speak while the robot does
+                'correction_window': 0.0,  # each request stands alone
+            },
+        )
+        print('starting camera, clue node and person ...', flush=True)
+        stage = Stage(processes.check, lambda text: print(f'person: {text}', flush=True), _print)
+        with stage:
+            stage.wait_until_active(START_S)
+            seed = _first_scene(options.seed)
+            for part in PARTS:
+                seed, truth, task = _find_scene(stage, part, seed)
+                requests.append(_play_part(stage, part, truth, task, options.out, len(requests)))
+                seed += 1
+    head = {'seed': options.seed, 'model': options.model, 'seconds': time.monotonic() - begin}
+    write_report(options.out / 'demo.json', head, requests)
+    _write_sheet(options.out, requests)
+    return not any(request.wrong for request in requests)
+
+
+def _first_scene(seed: int) -> int:
+    return seed * _SCENES_PER_SEED
+
+
+def _find_scene(stage: Stage, part: Part, seed: int) -> tuple[int, SceneTruth, Task]:
+    """The next scene that has what the part is to show."""
+    while True:
+        truth = stage.show_scene(seed, SCENE_S)
+        task = choose_task(part, truth, seed)
+        if task is not None:
+            # Of shipped scenes the truth has a seed of its own, by which the person knows it.
+            return seed, truth, task
+        seed += 1
+
+
+def _play_part(
+    stage: Stage, part: Part, truth: SceneTruth, task: Task, out: Path, number: int
+) -> RequestRecord:
+    print(f'\n{number + 1}. {part.title}', flush=True)
+    wanted = truth.objects[task.target].box
+    record = RequestRecord(part.title, truth.seed, task.instruction, wanted.xyxy, part.ambiguous)
+    stage.give_task(task)
+    stage.wait_for_end(DIALOG_S)
+    for turn in stage.turns:
+        _note(record, turn, wanted)
+    for index, message in enumerate(stage.overlays, start=1):
+        name = f'request-{number + 1}-turn-{index}.png'
+        save_image(out / name, to_rgb(message))
+        record.overlays.append(name)
+    record.judge()
+    verdict = f'wrong: {record.wrong}' if record.wrong else f'right, IoU {record.iou:.2f}'
+    print(f'       {verdict}', flush=True)
+    return record
+
+
+def _note(record: RequestRecord, turn: Turn, wanted: Box) -> None:
+    """Add a turn to the record."""
+    total = [timing.milliseconds for timing in turn.timings if timing.stage == 'total']
+    record.milliseconds += [round(float(value), 1) for value in total]
+    seen = turn.ambiguity
+    if seen.text and record.p_amb is None and not math.isnan(seen.probability):
+        record.p_amb = round(float(seen.probability), 4)
+    if turn.status == Turn.QUESTION:
+        record.questions.append(turn.question.text)
+    elif turn.status == Turn.GROUNDED:
+        edges = turn.grounding.box
+        box = Box(edges.x_min, edges.y_min, edges.x_max, edges.y_max)
+        record.box = box.xyxy
+        record.label = turn.grounding.label
+        record.iou = round(iou(box, wanted), 3)
+    else:
+        record.error = f'{ErrorCode(turn.error_code).name}: {turn.error_message}'
+
+
+def _print(turn: Turn) -> None:
+    seen = turn.ambiguity
+    if seen.text and not math.isnan(seen.probability):
+        print(f'       p_amb {seen.probability:.2f} (from {seen.threshold:.2f})', flush=True)
+    print(line_of(turn), flush=True)
+
+
+def _write_sheet(out: Path, requests: list[RequestRecord]) -> None:
+    """All overlays on one sheet."""
+    names = [name for request in requests for name in request.overlays]
+    if names:
+        sheet = contact_sheet([load_image(out / name) for name in names], columns=3, cell_width=400)
+        save_image(out / 'demo.png', sheet)

@@ -1,0 +1,57 @@
+"""A camera that shows one picture file."""
+
+from __future__ import annotations
+
+import sys
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from clue_ros.core.errors import ClueError
+from clue_ros.imaging.files import load_image
+from clue_ros.ros.images import to_message
+
+
+class PhotoCamera(Node):  # type: ignore[misc]
+    """Publishes the picture of parameter ``file`` on ``image``."""
+
+    def __init__(self) -> None:
+        super().__init__('photo_camera')
+        self.declare_parameter('file', '')
+        self.declare_parameter('rate', 2.0)
+        picture = load_image(self.get_parameter('file').value)
+        self._message = to_message(picture, Header(frame_id='camera_color_optical_frame'))
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+        self._publisher = self.create_publisher(Image, 'image', qos)
+        self.create_timer(1.0 / self.get_parameter('rate').value, self._publish)
+
+    def _publish(self) -> None:
+        self._message.header.stamp = self.get_clock().now().to_msg()
+        self._publisher.publish(self._message)
+
+
+def main() -> int:
+    """Run the camera until it is interrupted."""
+    rclpy.init()
+    try:
+        node = PhotoCamera()
+    except ClueError as error:
+        print(f'photo_camera: {error}', file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
