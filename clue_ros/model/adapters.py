@@ -79,6 +79,7 @@ class Adapters:
         self._peft: PeftModel | None = None
         self._layers: list[BaseTunerLayer] = []
         self._current: str | None = None
+        self._trained: set[str] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,7 +96,8 @@ class Adapters:
         Raises:
             InvalidRequestError: the name is taken.
         """
-        self._insert(name, config, in_base_dtype=False)
+        self._check_free(name)
+        self._insert(name, config, is_trained=True)
 
     def load(self, name: str, folder: str | Path) -> None:
         """Loads an adapter that peft or :meth:`save` wrote, for inference, in the model's dtype.
@@ -105,9 +107,10 @@ class Adapters:
             InvalidRequestError: the name is taken.
         """
         path = Path(folder)
+        self._check_free(name)
         config, state = _read(path)
         try:
-            self._insert(name, config, in_base_dtype=True)
+            self._insert(name, config, is_trained=False)
             report = set_peft_model_state_dict(self._peft, state, adapter_name=name)
         except (ValueError, RuntimeError, KeyError) as error:
             self.remove(name)
@@ -138,13 +141,14 @@ class Adapters:
         """Takes an adapter out; does nothing when there is none of that name."""
         if self._peft is None or name not in self._peft.peft_config:
             return
-        self._switch(None)
+        self._trained.discard(name)
+        self._set_active(None)
         if len(self._peft.peft_config) == 1:
             self._peft.unload()
             self._peft, self._layers = None, []
             return
         self._peft.delete_adapter(name)
-        self._switch(None)
+        self._set_active(None)
 
     def parameters(self, name: str) -> list[nn.Parameter]:
         """The adapter's own weights."""
@@ -170,8 +174,10 @@ class Adapters:
             self._switch(before if before in self.names else None)
 
     def _switch(self, name: str | None) -> None:
-        if name == self._current:
-            return
+        if name != self._current:
+            self._set_active(name)
+
+    def _set_active(self, name: str | None) -> None:
         # peft's own set_adapter also walks over every tensor to switch its requires_grad, which
         # takes longer than a decoding step; which adapter may train is settled when it comes in.
         for layer in self._layers:
@@ -186,27 +192,25 @@ class Adapters:
             )
         return self._peft
 
-    def _insert(self, name: str, config: LoraConfig, *, in_base_dtype: bool) -> None:
+    def _check_free(self, name: str) -> None:
         if name in self.names:
             raise InvalidRequestError('adapter name is taken', expected='another name', got=name)
-        self._switch(None)
+
+    def _insert(self, name: str, config: LoraConfig, *, is_trained: bool) -> None:
+        # Trained weights are kept in float32; at inference they have the format of the model.
+        options = {'adapter_name': name, 'autocast_adapter_dtype': is_trained}
         if self._peft is None:
-            self._peft = PeftModel(
-                self._backbone.model,
-                config,
-                adapter_name=name,
-                autocast_adapter_dtype=not in_base_dtype,
-            )
+            self._peft = PeftModel(self._backbone.model, config, **options)
         else:
-            self._peft.add_adapter(name, config, autocast_adapter_dtype=not in_base_dtype)
-        self._backbone.model.eval()
-        self._layers = [
-            module
-            for module in self._backbone.model.modules()
-            if isinstance(module, BaseTunerLayer)
-        ]
-        self._current = name
-        self._switch(None)
+            self._peft.add_adapter(peft_config=config, **options)
+        if is_trained:
+            self._trained.add(name)
+        for other in self.names:
+            for parameter in self.parameters(other):
+                parameter.requires_grad_(other in self._trained)
+        model = self._backbone.model.eval()
+        self._layers = [part for part in model.modules() if isinstance(part, BaseTunerLayer)]
+        self._set_active(None)
 
 
 def _read(path: Path) -> tuple[LoraConfig, dict[str, Tensor]]:

@@ -72,7 +72,7 @@ class Backbone:
             source: folder, or hub id such as ``google/paligemma2-3b-mix-448``.
             revision: branch, tag or commit of the hub id.
             device: ``auto`` (CUDA when available), ``cpu``, ``cuda``, ``cuda:1``, ...
-            dtype: ``float32``, ``bfloat16``, ``float16``; ``auto`` is float32 on CPU, else bfloat16.
+            dtype: ``float32``, ``bfloat16``, ``float16``; ``auto``: float32 on CPU, else bfloat16.
 
         Raises:
             CheckpointError: missing, incomplete, corrupted or no PaliGemma checkpoint.
