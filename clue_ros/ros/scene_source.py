@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.scenes.catalogue import Preset
 from clue_ros.scenes.graphics import GraphicsError
 from clue_ros.scenes.scene import Scene, render_scene
+from clue_ros.scenes.shipped import ShippedScenes
 from clue_ros.scenes.store import SceneStore
-
-
-def shipped_folder() -> Path:
-    """Where the scenes lie that come with the package."""
-    return Path(str(importlib.resources.files('clue_ros').joinpath('scenes', 'assets', 'demo')))
 
 
 class SceneSource:
@@ -41,7 +35,7 @@ class SceneSource:
             names = ', '.join(one.value for one in Preset)
             raise InvalidRequestError('preset', expected=names, got=preset) from None
         self._size = (width, height)
-        self._store = SceneStore(folder) if folder else None
+        self._store: Sequence[Scene] | None = SceneStore(folder) if folder else None
         self._say = say
 
     def scene(self, seed: int) -> Scene:
@@ -51,7 +45,7 @@ class SceneSource:
                 return render_scene(seed, self._preset, *self._size)
             except GraphicsError as error:
                 self._say(f'playing the shipped scenes: {error}')
-                self._store = SceneStore(shipped_folder())
+                self._store = ShippedScenes()
         if not len(self._store):
             raise InvalidRequestError('scene store', expected='scenes', got='an empty folder')
         return self._store[seed % len(self._store)]

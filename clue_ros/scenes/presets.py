@@ -75,5 +75,6 @@ SPLIT_SEEDS: dict[str, int] = {
     'val': 2_000_000,
     'test': 3_000_000,
     'shifted': 4_000_000,
+    'shipped': 5_000_000,
 }
 SPLIT_SPAN = 1_000_000
