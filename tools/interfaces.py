@@ -7,6 +7,8 @@ finds them with no variable set. The Python modules stay in the source tree (``C
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from colcon_command import colcon
@@ -24,16 +26,16 @@ def build_interfaces(root: Path, environment: VirtualEnvironment) -> None:
         environment: the virtual environment that has colcon and the generators.
 
     Raises:
-        subprocess.CalledProcessError: the build failed; colcon has printed why.
+        subprocess.CalledProcessError: the build failed; its last lines are printed.
     """
     stamps, build = environment.stamps, root / 'build' / environment.folder.name.lstrip('.')
     sources = [root / 'package.xml', root / 'CMakeLists.txt', *sorted((root / 'cmake').iterdir())]
     for kind in ('msg', 'srv', 'action'):
         sources += sorted((root / kind).glob(f'*.{kind}'))
     generated = fingerprint(sources, root, environment.folder, _stamp(environment, 'packages'))
-    shared = [path for kind in ('launch', 'config', 'rviz') for path in (root / kind).rglob('*')]
-    linked = fingerprint([], generated, sorted(str(path) for path in shared))
-    if stamps.holds('interfaces', linked):
+    share = [*root.glob('launch/*.py'), *root.glob('config/*.*'), *root.glob('rviz/*.rviz')]
+    installed = fingerprint(sorted(share), generated)
+    if stamps.holds('interfaces', installed):
         return
     if stamps.was_interrupted('interfaces') or not stamps.holds('generated', generated):
         # Other sources, another place, or an interrupted build, which leaves half-written files
@@ -44,11 +46,21 @@ def build_interfaces(root: Path, environment: VirtualEnvironment) -> None:
     stamps.begin('interfaces')
     environment.repair_ros_wheels()
     options = ['--build-base', str(build), '--install-base', str(environment.folder)]
-    options += ['--merge-install', '--symlink-install', '--event-handlers', 'console_cohesion-']
+    options += ['--merge-install', '--event-handlers', 'console_direct-']
     options += ['--cmake-args', '-DCLUE_DEVELOP=ON', '-DBUILD_TESTING=OFF']
-    colcon(root, environment.folder, ['--log-base', str(build / 'log'), 'build', *options])
+    try:
+        colcon(root, environment.folder, ['--log-base', str(build / 'log'), 'build', *options])
+    except subprocess.CalledProcessError:
+        output = build / 'log' / 'latest_build' / NAME / 'stdout_stderr.log'
+        if output.exists():
+            print(*output.read_text().splitlines()[-40:], sep='\n', file=sys.stderr)
+        raise
+    # The generator registers a Python package of our name. pip would take it for an older version
+    # of the `clue` command's package, and remove its files for that one's sake.
+    for metadata in environment.folder.glob(f'lib/python*/site-packages/{NAME}-*.egg-info'):
+        shutil.rmtree(metadata)
     stamps.finish('generated', generated)
-    stamps.finish('interfaces', linked)
+    stamps.finish('interfaces', installed)
 
 
 def _stamp(environment: VirtualEnvironment, step: str) -> str:
@@ -61,7 +73,6 @@ def _uninstall(prefix: Path) -> None:
         f'lib/{NAME}',
         f'lib/lib{NAME}__*',
         f'lib/python*/site-packages/{NAME}',
-        f'lib/python*/site-packages/{NAME}-*.egg-info',
         f'share/{NAME}',
         f'share/ament_index/resource_index/*/{NAME}',
     ):

@@ -87,9 +87,9 @@ class VirtualEnvironment:
         if self.stamps.was_interrupted(step):
             self.ask(_FORGET_BROKEN_PACKAGES)
         self.stamps.begin(step)
-        _say(f'{self.folder.name}: installing {step}')
+        _say(f'{self.folder.name}: installing {step} (minutes, where nothing is cached)')
         files = [part for path in requirements for part in ('--requirement', path)]
-        self.run(*PIP_INSTALL, '--progress-bar', 'off', *files, '--constraint', constraints)
+        self.run(*PIP_INSTALL, '--quiet', *files, '--constraint', constraints)
         self.stamps.finish(step, key)
 
     def repair_ros_wheels(self) -> None:
