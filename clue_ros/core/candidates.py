@@ -44,8 +44,8 @@ _SYNONYMS = tuple(
         'bottle flask',
         'plate dish',
         'grey gray',
-        'small little tiny',
-        'large big huge',
+        'small little tiny smaller',
+        'large big huge larger bigger',
         'purple violet',
     )
 )
@@ -112,11 +112,10 @@ def words_of(text: str) -> list[str]:
 
 def same_word(word: str) -> frozenset[str]:
     """The word and those of the same meaning, singular: "cups" -> cups, cup, mug."""
-    found = {word}
-    for form in {word, word.removesuffix('s'), word.removesuffix('es')}:
-        for group in _SYNONYMS:
-            if form in group:
-                found |= group
+    found = {word, word.removesuffix('s'), word.removesuffix('es')}
+    for group in _SYNONYMS:
+        if found & group:
+            found |= group
     return frozenset(found)
 
 

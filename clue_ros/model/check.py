@@ -13,8 +13,7 @@ from safetensors import SafetensorError, safe_open
 from clue_ros.core.errors import ClueError
 from clue_ros.model.adapters import WEIGHTS_NAME
 from clue_ros.model.checkpoint import HEAD_NAME, backbone_source
-from clue_ros.model.checkpoint_config import CONFIG_NAME, CheckpointConfig
-from clue_ros.model.detector import DECODER, DETECTOR
+from clue_ros.model.checkpoint_config import CONFIG_NAME, DECODER, CheckpointConfig
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.loading import load_tokenizer, resolve_source
 from clue_ros.model.registry import find_model
@@ -48,14 +47,13 @@ def check_model(source: str | Path, revision: str | None = None) -> list[str]:
     try:
         base = resolve_source(backbone_source(folder, config), config.revision)
     except ClueError as error:
-        return [f'backbone: {error}', *_check_settings(folder, config)]
+        return [f'backbone: {error}', *_check_settings(config)]
     problems, shapes, facts = _check_backbone(base)
     if facts:
         problems += _check_fit(config, facts)
-    for name in (DETECTOR, DECODER):
-        if (folder / name).is_dir():
-            problems += _check_adapter(folder / name, _decoder_shapes(shapes))
-    return problems + _check_head(folder, config) + _check_settings(folder, config)
+    for name in config.adapters:
+        problems += _check_adapter(folder / name, _decoder_shapes(shapes))
+    return problems + _check_head(folder, config) + _check_settings(config)
 
 
 def _check_backbone(folder: Path) -> tuple[list[str], Shapes, dict[str, int]]:
@@ -171,12 +169,12 @@ def _check_head(folder: Path, config: CheckpointConfig) -> list[str]:
     ]
 
 
-def _check_settings(folder: Path, config: CheckpointConfig) -> list[str]:
+def _check_settings(config: CheckpointConfig) -> list[str]:
     try:
         check_served(
             config.settings,
             has_detector=config.variant is not None,
-            has_decoder=(folder / DECODER).is_dir(),
+            has_decoder=DECODER in config.adapters,
         )
     except ClueError as error:
         return list(getattr(error, 'problems', (str(error),)))

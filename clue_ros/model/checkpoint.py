@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,12 +24,13 @@ from clue_ros.core.errors import CheckpointError
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import (
+    ADAPTER_NAMES,
     CONFIG_NAME,
+    DECODER,
     EMBEDDED_BACKBONE,
     STOCK_PROMPTS,
     CheckpointConfig,
 )
-from clue_ros.model.detector import DECODER, DETECTOR
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.registry import find_model
 from clue_ros.model.variants import variant_of
@@ -107,9 +108,8 @@ def load_checkpoint(
             remedy='Use the backbone that the adapters were trained on.',
         )
     adapters = Adapters(backbone)
-    for name in (DETECTOR, DECODER):
-        if (folder / name).is_dir():
-            adapters.load(name, folder / name)
+    for name in config.adapters:
+        adapters.load(name, folder / name)
     return Checkpoint(config, backbone, adapters, _load_head(folder, config, backbone), folder)
 
 
@@ -136,11 +136,13 @@ def save_checkpoint(
     """
     target = Path(folder)
     _check_parts(config, backbone, head)
+    names = tuple(name for name in ADAPTER_NAMES if adapters is not None and name in adapters.names)
+    config = replace(config, adapters=names)
     with _replacing(target) as draft:
         if config.backbone == EMBEDDED_BACKBONE:
             _write_backbone(draft / EMBEDDED_BACKBONE, backbone)
-        for name in (DETECTOR, DECODER):
-            if adapters is not None and name in adapters.names:
+        for name in names:
+            if adapters is not None:
                 adapters.save(name, draft / name)
         if head is not None:
             state = {key: value.detach().cpu() for key, value in head.state_dict().items()}
@@ -246,6 +248,10 @@ def _replacing(target: Path) -> Iterator[Path]:
         _flush(draft)
         draft.chmod(0o755)
         _swap(draft, target)
+    except OSError as error:
+        raise CheckpointError(
+            f'cannot save to {target}', expected='a writable place with room', got=error
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

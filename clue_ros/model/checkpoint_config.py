@@ -21,6 +21,10 @@ CONFIG_NAME = 'clue.json'
 EMBEDDED_BACKBONE = 'backbone'
 """Value of ``CheckpointConfig.backbone`` for weights that lie inside the checkpoint."""
 
+DETECTOR, DECODER = 'detector', 'decoder'
+ADAPTER_NAMES = (DETECTOR, DECODER)
+"""Adapter A and adapter B."""
+
 _REMEDY = 'Save the checkpoint again with this version, or correct clue.json.'
 
 
@@ -34,7 +38,8 @@ class Prompts:
         clarify: the dialog ``{text}`` that adapter B goes on with.
         describe: what is at ``{box}`` (location tokens), or, for backbones that know no such
             question, what the picture cut out around it shows, with the request's ``{noun}``.
-        landmarks: what ``detect`` is asked for to find other things in view, or empty.
+        landmarks: what ``detect`` is asked for to find other things in view, or empty; needs
+            descriptions by box.
         strip_verb: whether the detector reads "the mug" rather than "get the mug".
         exclude_conditioning: leave the conditioning word out of the query set of eq. (2).
         exclude_newline: leave the final newline out of it.
@@ -44,7 +49,7 @@ class Prompts:
     disambiguate: str = 'disambiguate {text}'
     clarify: str = 'clarify {text}'
     describe: str = 'answer en what is at {box} ?'
-    landmarks: str = ''
+    landmarks: str = 'objects'
     strip_verb: bool = True
     exclude_conditioning: bool = True
     exclude_newline: bool = True
@@ -63,7 +68,7 @@ class Prompts:
         return found
 
 
-STOCK_PROMPTS = Prompts(describe='answer en what color is the {noun}?')
+STOCK_PROMPTS = Prompts(describe='answer en what color is the {noun}?', landmarks='')
 """For PaliGemma mix weights, which answer questions about pictures but not about boxes."""
 
 
@@ -99,6 +104,8 @@ class CheckpointConfig:
         resolution: side of the square input image in pixels.
         block: zero-based block whose attention is read (14 in the paper).
         variant: the trained detector (``variants``), or None where there is none.
+        adapters: the adapter folders that belong to it, so that a lost one is noticed; filled in by
+            ``save_checkpoint``.
         temperature: of the detector's calibration.
         settings: gate, asker, threshold and max_turns to start with.
         prompts: the texts that the backbone was trained with.
@@ -115,6 +122,7 @@ class CheckpointConfig:
     block: int
     revision: str | None = None
     variant: str | None = None
+    adapters: tuple[str, ...] = ()
     temperature: float = 1.0
     settings: Settings = field(default_factory=Settings)
     prompts: Prompts = field(default_factory=Prompts)
@@ -138,6 +146,8 @@ class CheckpointConfig:
             )
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             problems.append(f'temperature: expected > 0, got {self.temperature}')
+        if set(self.adapters) - set(ADAPTER_NAMES):
+            problems.append(f'adapters: expected some of {ADAPTER_NAMES}, got {self.adapters}')
         problems += self.prompts.problems()
         if problems:
             raise SettingsError(CONFIG_NAME, problems, remedy=_REMEDY)
@@ -192,7 +202,7 @@ def _build(kind: type[Any], values: object, where: str, problems: list[str]) -> 
         if dataclasses.is_dataclass(hint):
             arguments[name] = _build(typing.cast(type, hint), value, f'{where}{name}.', problems)
         elif _fits(value, hint):
-            arguments[name] = value
+            arguments[name] = tuple(value) if isinstance(value, list) else value
         else:
             problems.append(f'{where}{name}: expected {_name(hint)}, got {value!r}')
     if len(problems) > before:
@@ -210,6 +220,8 @@ def _fits(value: object, hint: Any) -> bool:
     if typing.get_origin(hint) is dict:
         _, content = typing.get_args(hint)
         return isinstance(value, Mapping) and all(_fits(one, content) for one in value.values())
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if hint is types.NoneType:
         return value is None
     if hint is float:

@@ -12,15 +12,14 @@ from clue_ros.core.errors import CheckpointError
 from clue_ros.core.instruction import strip_verb
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
-from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.checkpoint_config import DECODER, DETECTOR, Prompts
 from clue_ros.model.detector_heads import MapHead, YesNoHead
 from clue_ros.model.prefix import run_blocks
 from clue_ros.model.prompt import Prompt, PromptBatch, QueryTokens, build_prompt, collate
 from clue_ros.model.readout import read_attention
 from clue_ros.model.variants import Variant
 
-DETECTOR, DECODER = 'detector', 'decoder'
-"""Names of adapter A and adapter B."""
+__all__ = ['DECODER', 'DETECTOR', 'Detection', 'Detector', 'query_prompt']
 
 
 @dataclass(frozen=True, eq=False)

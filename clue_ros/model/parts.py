@@ -88,4 +88,7 @@ class Parts:
         """The asker under these settings."""
         if settings.asker == 'free' and self.decoder is not None:
             return FreeAsker(self.decoder)
-        return ComposedAsker(self.finder, self._checkpoint.config.prompts.landmarks)
+        prompts = self._checkpoint.config.prompts
+        # A landmark is named by its description; a crop's answer is a colour without a noun.
+        by_box = '{box}' in prompts.describe
+        return ComposedAsker(self.finder, prompts.landmarks if by_box else '')
