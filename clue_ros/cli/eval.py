@@ -17,14 +17,22 @@ MIN_SAMPLES = 4
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
-        description='Measure a model on rendered scenes.',
+        description='Measure a model on rendered scenes or on public data.',
         epilog='Scenes come from "clue scenes render"; --data holds test/ and shifted/, and train/ '
-        'and val/ where something is trained or compared.',
+        'and val/ where something is trained or compared. Where no whole scene is needed, --data '
+        'may be any data set that "clue data check" reads.',
     )
     actions = parser.add_subparsers(dest='action', required=True, metavar='WHAT')
     ambiguity = _action(actions, 'ambiguity', 'is an ambiguous request recognised?', 2000)
     ambiguity.add_argument('--train-n', type=int, default=6000, help='requests for the baselines')
+    ambiguity.add_argument(
+        '--zero-shot', metavar='MODEL', help='ask this chat model instead, untrained (Table I)'
+    )
     grounding = _action(actions, 'grounding', 'is the box right, given the whole dialog?', 2000)
+    grounding.add_argument('--tio-log', type=Path, metavar='FILE', help="write TiO's log format")
+    for parser_ in (ambiguity, grounding):
+        parser_.add_argument('--predictions', type=Path, metavar='FILE', help='write them as JSONL')
+        parser_.add_argument('--skip-bad', action='store_true', help='leave broken rows out')
     _training(grounding, 'decoder training, to compare LoRA capacities (Table III)', required=False)
     dialog = _action(actions, 'dialog', 'the whole loop with the simulated user', 1500)
     dialog.add_argument('--side-n', type=int, default=400, help='requests for each comparison')
@@ -41,6 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
     report = actions.add_parser('report', help='a Markdown page from JSON results')
     report.add_argument('results', type=Path, help='folder of JSON files')
     report.add_argument('--out', type=Path, required=True, help='Markdown file')
+    _files(actions, 'tio-log', "score one of TiO's result logs", 'log').add_argument(
+        '--skip-bad', action='store_true', help='leave broken rows out'
+    )
+    _files(actions, 'rescore', 'score predictions again', 'predictions')
+    _files(actions, 'compare', 'paired differences of two models', 'first', 'second')
     return parser
 
 
@@ -53,40 +66,67 @@ def run(args: argparse.Namespace) -> int:
         write_report(args.results, args.out)
         print(args.out)
         return 0
-    _check(args)
-    report = _ACTIONS[args.action](args)
+    if args.action in _FILE_ACTIONS:
+        report, text = _FILE_ACTIONS[args.action](args)
+    else:
+        _check(args)
+        report = _ACTIONS[args.action](args)
+        text = summary(args.action, report)
     if args.json:
         write_json(args.json, report)
-    print(summary(args.action, report))
+    print(text)
     return 0
 
 
 def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.ambiguity import evaluate_ambiguity
-    from clue_ros.evaluation.session import open_splits, run_record
+    from clue_ros.evaluation.predictions import Prediction, write_predictions
+    from clue_ros.evaluation.session import has_split, open_sources, run_record
     from clue_ros.model.checkpoint import load_checkpoint
 
-    has_train = (args.data / 'train' / 'meta.json').is_file()
-    splits = open_splits(args.data, (*TEST_SPLITS, *(['train'] if has_train else [])))
-    tests = {name: splits[name] for name in TEST_SPLITS}
-    report = evaluate_ambiguity(
-        load_checkpoint(args.model),
-        {name: source.openings(args.n) for name, source in tests.items()},
-        later={name: source.later_turns(args.n // 2) for name, source in tests.items()},
-        train=splits['train'].openings(args.train_n) if has_train else (),
-    )
-    return run_record(args.model, splits) | report
+    has_train = not args.zero_shot and has_split(args.data, 'train')
+    names = (*TEST_SPLITS, *(['train'] if has_train else []))
+    splits = open_sources(args.data, names, skip_bad=args.skip_bad)
+    tests = {name: source for name, source in splits.items() if name in TEST_SPLITS}
+    openings = {name: source.openings(args.n) for name, source in tests.items()}
+    kept: list[Prediction] = []
+    if args.zero_shot:
+        from clue_ros.evaluation.chat import evaluate_chat
+        from clue_ros.model.zero_shot import ZeroShotDetector
+
+        chat = ZeroShotDetector.from_pretrained(args.zero_shot)
+        report = evaluate_chat(chat, openings, kept=kept)
+    else:
+        report = evaluate_ambiguity(
+            load_checkpoint(args.model),
+            openings,
+            later={name: source.later_turns(args.n // 2) for name, source in tests.items()},
+            train=splits['train'].openings(args.train_n) if 'train' in splits else (),
+            kept=kept,
+        )
+    model = args.zero_shot or args.model
+    if args.predictions:
+        write_predictions(args.predictions, 'ambiguity', str(model), kept)
+    return run_record(model, splits) | report
 
 
 def _grounding(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.grounding import evaluate_grounding
-    from clue_ros.evaluation.session import open_splits, run_record
+    from clue_ros.evaluation.predictions import Prediction, write_predictions
+    from clue_ros.evaluation.session import open_sources, run_record
+    from clue_ros.evaluation.tio_log import export_log
     from clue_ros.model.checkpoint import load_checkpoint
 
-    splits = open_splits(args.data, TEST_SPLITS)
+    splits = open_sources(args.data, TEST_SPLITS, skip_bad=args.skip_bad)
     checkpoint = load_checkpoint(args.model)
     samples = {name: source.dialogs(args.n) for name, source in splits.items()}
-    report = run_record(args.model, splits) | evaluate_grounding(checkpoint, samples)
+    kept: list[Prediction] = []
+    report = evaluate_grounding(checkpoint, samples, kept=kept)
+    report = run_record(args.model, splits) | report
+    if args.predictions:
+        write_predictions(args.predictions, 'grounding', str(args.model), kept)
+    if args.tio_log:
+        export_log(args.tio_log, samples, kept)
     if args.config:
         report['lora'] = _lora_sweep(args, samples)
     return report
@@ -113,7 +153,7 @@ def _dialog(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.dialog import evaluate_dialog, flatten, standard_matches
     from clue_ros.evaluation.session import open_splits, run_record
 
-    splits = open_splits(args.data, TEST_SPLITS)
+    splits = open_splits(Path(args.data), TEST_SPLITS)
     matches = standard_matches(args.n, args.side_n)
     played = evaluate_dialog(args.model, splits, matches, workers=args.workers)
     return run_record(args.model, splits) | flatten(played)
@@ -152,7 +192,7 @@ def _attention(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.imaging.files import save_image
     from clue_ros.model.checkpoint import load_checkpoint
 
-    splits = open_splits(args.data, TEST_SPLITS)
+    splits = open_splits(Path(args.data), TEST_SPLITS)
     checkpoint = load_checkpoint(args.model)
     report, peaks = evaluate_attention(checkpoint, splits, args.n)
     if args.pictures:
@@ -160,6 +200,29 @@ def _attention(args: argparse.Namespace) -> dict[str, Any]:
     return run_record(args.model, splits) | report
 
 
+def _tio_log(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from clue_ros.evaluation.tio_log import log_table, score_log
+
+    scores = score_log(args.log, skip_bad=args.skip_bad)
+    return scores, log_table(scores)
+
+
+def _rescore(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from clue_ros.evaluation.predictions import read_predictions, rescore, scores_table
+
+    scores = rescore(read_predictions(args.predictions))
+    return scores, scores_table(scores)
+
+
+def _compare(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from clue_ros.evaluation.compare import compare, comparison_table
+    from clue_ros.evaluation.predictions import read_predictions
+
+    report = compare(read_predictions(args.first), read_predictions(args.second))
+    return report, comparison_table(report)
+
+
+_FILE_ACTIONS = {'tio-log': _tio_log, 'rescore': _rescore, 'compare': _compare}
 _ACTIONS = {
     'ambiguity': _ambiguity,
     'grounding': _grounding,
@@ -173,9 +236,17 @@ _ACTIONS = {
 def _action(actions: Any, name: str, text: str, count: int) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
     parser.add_argument('--model', default='tiny', help='name or folder; default tiny')
-    parser.add_argument('--data', type=Path, default=Path('data/scenes'), help='rendered scenes')
+    parser.add_argument('--data', default='data/scenes', help='rendered scenes, or see below')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
     parser.add_argument('--n', type=int, default=count, help=f'requests per split; default {count}')
+    return parser
+
+
+def _files(actions: Any, name: str, text: str, *files: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+    for file in files:
+        parser.add_argument(file, type=Path, help='file')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
     return parser
 
 
@@ -194,7 +265,7 @@ def _settings(args: argparse.Namespace, path: Path, kind: type) -> Any:
     settings = load_settings(path, kind, {})
     run_settings = dataclasses.replace(
         settings.run,
-        data=str(args.data),
+        data=args.data,
         **({'backbone': args.backbone} if args.backbone else {}),
     )
     loop = settings.loop

@@ -33,8 +33,10 @@ class Conversation:
 
 
 def ideal_question(truth: SceneTruth, fitting: Sequence[int]) -> Question | None:
-    """The question that the truth suggests, in the engine's own words, with true boxes; None where no
-    words separate the objects.
+    """The question that the truth suggests, in the engine's own words, with true boxes.
+
+    Returns:
+        None where no words separate the objects.
     """
     order = sorted(fitting, key=lambda index: truth.objects[index].box.center)
     others = [index for index in range(len(truth.objects)) if index not in fitting]
@@ -131,7 +133,7 @@ def _candidate(truth: SceneTruth, index: int) -> Candidate:
 
 
 def _look(truth: SceneTruth, index: int) -> str:
-    """ "small red mug": medium is not said."""
+    """What it looks like, such as "small red mug"; medium is not said."""
     item = truth.objects[index]
     size = '' if item.size == 'medium' else f'{item.size} '
     return f'{size}{item.colour} {item.kind}'

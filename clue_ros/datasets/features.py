@@ -1,4 +1,4 @@
-"""Image features computed once per picture, since vision tower and projector stay frozen (Fig. 2)."""
+"""Image features, computed once per picture: vision tower and projector stay frozen (Fig. 2)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ class Sample:
             )
         if self.absent and (self.box or self.referents or self.ambiguous):
             raise InvalidRequestError(
-                f'sample {self.id}', expected='no box and no referent where nothing fits', got=self.box
+                f'sample {self.id}',
+                expected='no box and no referent where nothing fits',
+                got=self.box,
             )
         for box in (self.box, *self.referents):
             if box is not None and box.clipped(self.width, self.height) != box:

@@ -72,8 +72,8 @@ class SyntheticScenes:
     def openings(self, count: int) -> list[SceneSample]:
         """Requests without dialog, balanced as ``select_instructions`` says; absent ones included.
 
-        Spread over as many scenes as there are, in order of scenes. A target is drawn among the objects that
-        fit.
+        Spread over as many scenes as there are, in order of scenes. A target is drawn among the
+        objects that fit.
         """
         pairs = math.ceil(count / (2 * self.count))
         scenes = self.truths[: math.ceil(count / (2 * pairs) * _SPARE)]
@@ -83,9 +83,10 @@ class SyntheticScenes:
         return samples[:count]
 
     def dialogs(self, count: int) -> list[SceneSample]:
-        """Whole dialogs with their ends, as section III-A trains on: ambiguous requests with questions
-        and replies, clear ones without, absent ones with no box. ``box`` is None and ``absent`` set
-        where nothing fits in the end.
+        """Whole dialogs with their ends, as section III-A trains on.
+
+        Ambiguous requests have questions and replies, clear ones none. Where nothing fits in the
+        end, ``box`` is None and ``absent`` set.
         """
         rng = np.random.default_rng((self._seed, 2))
         samples = []
@@ -118,7 +119,7 @@ class SyntheticScenes:
         return samples[:count]
 
     def ambiguity(self, count: int, *, later_turns: float = 0.0) -> list[SceneSample]:
-        """Requests with ambiguity labels, and dialogs as that share of them: what detectors train on."""
+        """Requests with ambiguity labels, a share of them dialogs: what detectors train on."""
         later = round(count * later_turns)
         return [*self.openings(count - later), *(self.later_turns(later) if later else ())]
 

@@ -1,4 +1,4 @@
-"""How well ambiguity is detected: scores with intervals, by phrase type, beside what cheats would score."""
+"""How well ambiguity is detected, beside what one would score who sees words or picture only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.baselines import PictureBaseline, TextBaseline, pooled
 from clue_ros.evaluation.metrics import binary_scores, ratio, with_intervals
 from clue_ros.evaluation.predict import detector_logits
+from clue_ros.evaluation.predictions import Prediction, ambiguity_predictions
 from clue_ros.model.calibration import probabilities
 from clue_ros.model.checkpoint import Checkpoint
 from clue_ros.model.detector import Detector
@@ -30,14 +31,17 @@ def evaluate_ambiguity(
     *,
     later: Mapping[str, Sequence[Sample]] | None = None,
     train: Sequence[Sample] = (),
+    kept: list[Prediction] | None = None,
 ) -> dict[str, Any]:
     """Scores of a checkpoint's detector.
 
     Args:
+        checkpoint: with a trained detector.
         splits: labelled requests by split.
         later: dialogs with at least one reply by split, reported apart.
-        train: labelled training requests for the text-only and picture-only baselines; none are made
-            without.
+        train: labelled training requests for the text-only and picture-only baselines; none are
+            made without.
+        kept: receives the predictions for ``splits``.
 
     Returns:
         per split ``n accuracy precision recall f1 auroc ece false_alarm_rate``, ``intervals``,
@@ -61,6 +65,9 @@ def evaluate_ambiguity(
         table = FeatureTable(detector.backbone, samples)
         predicted = _predict(detector, config.temperature, samples, table)
         scores = ambiguity_scores(samples, predicted, config.settings.threshold)
+        if kept is not None:
+            said = predicted >= config.settings.threshold
+            kept += ambiguity_predictions(samples, predicted.tolist(), said.tolist())
         if later and later.get(split):
             more = later[split]
             again = FeatureTable(detector.backbone, more)

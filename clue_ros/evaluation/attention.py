@@ -1,4 +1,4 @@
-"""Whether the attention map means something: do its two heaviest regions lie on two true referents?"""
+"""Whether the attention map means something: do its heaviest regions lie on the referents?"""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def evaluate_attention(
     """Scores on the ambiguous ones among ``count`` requests of each split.
 
     Returns:
-        per split ``n two_referents`` with interval, ``by_phrase_type``, and the same share for two random
-        cells and for the middles of two random objects; and the peaks by split, for pictures.
+        per split ``n two_referents`` with interval, ``by_phrase_type``, and the same share for two
+        random cells and for two random objects; and the peaks by split, for pictures.
 
     Raises:
         SettingsError: the checkpoint's detector reads no map.
@@ -64,7 +64,10 @@ def evaluate_attention(
     detector = Parts(checkpoint).detector
     if detector is None or detector.head is None:
         raise SettingsError('attention evaluation', ['the model has no detector that reads a map'])
-    report: dict[str, Any] = {'block': checkpoint.config.block, 'variant': checkpoint.config.variant}
+    report: dict[str, Any] = {
+        'block': checkpoint.config.block,
+        'variant': checkpoint.config.variant,
+    }
     peaks: dict[str, list[Peaks]] = {}
     for split, source in scenes.items():
         samples = [sample for sample in source.openings(count) if sample.ambiguous]
@@ -83,7 +86,10 @@ def find_peaks(sample: SceneSample, attention: Map, masks: Masks) -> Peaks:
     regions = attention_regions(attention, sample.width, sample.height)
     cells = [_peak_cell(region, attention, sample) for region in regions]
     return Peaks(
-        sample, attention, regions, tuple(object_in_cell(masks, cell, attention.shape) for cell in cells)
+        sample,
+        attention,
+        regions,
+        tuple(object_in_cell(masks, cell, attention.shape) for cell in cells),
     )
 
 
@@ -111,11 +117,15 @@ def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str
     """The share of hits, beside what chance would hit."""
     hits = np.array([peak.hit for peak in peaks])
     scores = with_intervals(
-        [peak.sample.image_id for peak in peaks], lambda at: {'two_referents': float(hits[at].mean())}
+        [peak.sample.image_id for peak in peaks],
+        lambda at: {'two_referents': float(hits[at].mean())},
     )
     kinds = np.array([peak.sample.phrase_type for peak in peaks])
     scores['by_phrase_type'] = {
-        str(kind): {'n': int((kinds == kind).sum()), 'two_referents': float(hits[kinds == kind].mean())}
+        str(kind): {
+            'n': int((kinds == kind).sum()),
+            'two_referents': float(hits[kinds == kind].mean()),
+        }
         for kind in np.unique(kinds)
     }
     rng = np.random.default_rng(0)
@@ -124,7 +134,9 @@ def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str
     return scores
 
 
-def picture_grid(peaks: Sequence[Peaks], checkpoint: Checkpoint, each: int = 8) -> NDArray[np.uint8]:
+def picture_grid(
+    peaks: Sequence[Peaks], checkpoint: Checkpoint, each: int = 8
+) -> NDArray[np.uint8]:
     """The first hits and the first misses as pictures, hits above."""
     hits = [peak for peak in peaks if peak.hit][:each]
     misses = [peak for peak in peaks if not peak.hit][:each]
@@ -135,7 +147,9 @@ def picture_grid(peaks: Sequence[Peaks], checkpoint: Checkpoint, each: int = 8) 
     logits = detector_logits(detector, samples, FeatureTable(detector.backbone, samples))
     threshold = checkpoint.config.settings.threshold
     images, captions = [], []
-    for peak, value in zip(shown, probabilities(logits, checkpoint.config.temperature), strict=True):
+    for peak, value in zip(
+        shown, probabilities(logits, checkpoint.config.temperature), strict=True
+    ):
         sample = peak.sample
         ambiguity = Ambiguity(
             text=sample.instruction,

@@ -1,13 +1,14 @@
 """What the text alone, or the picture alone, tells about ambiguity: a check of the data set.
 
-Both are L2-regularised logistic regressions, trained on the training split. Were either much better than
-chance, a detector could score without relating text to picture.
+Both are L2-regularised logistic regressions, trained on the training split. Were either much
+better than chance, a detector could score without relating text to picture.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -98,4 +99,4 @@ def apply_logistic(weights: Floats, features: Floats) -> Floats:
 
 def _parts(text: str) -> set[str]:
     words = strip_verb(text).lower().split()
-    return {*words, *(f'{first} {second}' for first, second in zip(words, words[1:], strict=False))}
+    return {*words, *(f'{first} {second}' for first, second in pairwise(words))}

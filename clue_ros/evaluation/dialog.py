@@ -1,4 +1,4 @@
-"""The whole loop with the simulated user, from the spoken request to the box, beside floors and a ceiling."""
+"""The whole loop with the simulated user, from request to box, beside floors and a ceiling."""
 
 from __future__ import annotations
 
@@ -141,6 +141,7 @@ def evaluate_dialog(
 
     Args:
         model: name or folder; each worker loads its own copy.
+        scenes: by split.
         matches: by name, with the number of requests each is played on.
         workers: processes, each with one thread.
 
@@ -247,8 +248,8 @@ class Judge:
     def hear(self, question: str, dialog: Dialog, *, answered: bool) -> None:
         """Judge a question that was asked after ``dialog``.
 
-        It discriminates where plain answers about the objects that still fit are not all equal. Those
-        answered like the meant one stay.
+        It discriminates where plain answers about the objects that still fit are not all equal.
+        Those answered like the meant one stay.
         """
         answers = {
             index: SimulatedUser(

@@ -13,6 +13,7 @@ from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.metrics import Floats, box_overlaps, with_intervals
 from clue_ros.evaluation.predict import guess_boxes
+from clue_ros.evaluation.predictions import Prediction, grounding_predictions
 from clue_ros.model.checkpoint import Checkpoint
 
 SMALL, LARGE = 0.015, 0.04
@@ -20,12 +21,17 @@ SMALL, LARGE = 0.015, 0.04
 
 
 def evaluate_grounding(
-    checkpoint: Checkpoint, splits: Mapping[str, Sequence[Sample]]
+    checkpoint: Checkpoint,
+    splits: Mapping[str, Sequence[Sample]],
+    *,
+    kept: list[Prediction] | None = None,
 ) -> dict[str, Any]:
     """Guesser scores of a checkpoint's decoder.
 
     Args:
+        checkpoint: with a trained decoder.
         splits: by split, samples with a box (their dialogs are given whole) and absent ones.
+        kept: receives the predictions for the samples with a box.
 
     Returns:
         per split ``n acc50 acc50_strict mean_iou``, ``intervals``, ``by_phrase_type``, ``by_size``,
@@ -36,7 +42,7 @@ def evaluate_grounding(
     """
     if not checkpoint.has_decoder:
         raise SettingsError('grounding evaluation', ['the model has no trained decoder'])
-    return {split: _split(checkpoint, samples) for split, samples in splits.items()}
+    return {split: _split(checkpoint, samples, kept) for split, samples in splits.items()}
 
 
 def grounding_scores(samples: Sequence[Sample], predicted: Sequence[Box | None]) -> dict[str, Any]:
@@ -65,18 +71,21 @@ def size_of(sample: Sample) -> str:
     return 'small' if share < SMALL else 'large' if share > LARGE else 'medium'
 
 
-def _split(checkpoint: Checkpoint, samples: Sequence[Sample]) -> dict[str, Any]:
+def _split(
+    checkpoint: Checkpoint, samples: Sequence[Sample], kept: list[Prediction] | None
+) -> dict[str, Any]:
     present = [sample for sample in samples if sample.box is not None]
     absent = [sample for sample in samples if sample.absent]
     backbone, prompts = checkpoint.backbone, checkpoint.config.prompts
     table = FeatureTable(backbone, [*present, *absent])
 
     def guess(of: Sequence[Sample], or_nothing: bool) -> list[Box | None]:
-        return guess_boxes(
-            backbone, checkpoint.adapters, prompts, of, table, or_nothing=or_nothing
-        )
+        return guess_boxes(backbone, checkpoint.adapters, prompts, of, table, or_nothing=or_nothing)
 
-    scores = grounding_scores(present, guess(present, or_nothing=False))
+    boxes = guess(present, or_nothing=False)
+    if kept is not None:
+        kept += grounding_predictions(present, boxes)
+    scores = grounding_scores(present, boxes)
     rejected = [box is None for box in guess(present, or_nothing=True)]
     scores['needlessly_rejected'] = float(np.mean(rejected))
     if absent:

@@ -65,10 +65,14 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def f1_threshold(labels: ArrayLike, probabilities: ArrayLike, max_false_alarms: float = 1.0) -> float:
+def f1_threshold(
+    labels: ArrayLike, probabilities: ArrayLike, max_false_alarms: float = 1.0
+) -> float:
     """The probability threshold with the best F1 among those within the false-alarm limit.
 
     Args:
+        labels: (n,) 0 or 1.
+        probabilities: (n,) of class 1.
         max_false_alarms: largest accepted false-alarm rate.
 
     Returns:
@@ -106,7 +110,10 @@ def box_overlaps(predicted: Sequence[Box | None], truth: Sequence[Box]) -> Float
             got=f'{len(predicted)} and {len(truth)}',
         )  # fmt: skip
     return np.array(
-        [0.0 if guess is None else iou(guess, real) for guess, real in zip(predicted, truth, strict=True)]
+        [
+            0.0 if guess is None else iou(guess, real)
+            for guess, real in zip(predicted, truth, strict=True)
+        ]
     )
 
 
@@ -118,11 +125,14 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals from resampling whole groups (scenes), as samples of one scene correlate.
+    """Percentile intervals from resampling whole scenes, as samples of one scene correlate.
 
     Args:
         groups: the scene of each sample.
         statistic: sample indices (with repetitions) -> named values.
+        resamples: how many.
+        seed: of the draws.
+        level: of the intervals.
 
     Returns:
         (low, high) per name; NaN values of a resample are left out.

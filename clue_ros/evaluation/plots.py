@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 
 def plot_curve(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss over steps, with a running mean where there is enough of it.
+    """Losses over steps.
 
     Args:
         rows: each with ``step`` and ``loss``; other keys ending in ``loss`` are drawn as well.
+        path: PNG.
     """
     figure = Figure(figsize=(7, 4), layout='constrained')
     axes = figure.add_subplot()

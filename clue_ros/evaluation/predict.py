@@ -32,7 +32,10 @@ T = TypeVar('T')
 
 
 def in_batches(
-    samples: Sequence[Sample], work: Callable[[list[Sample]], list[T]], label: str, size: int = BATCH
+    samples: Sequence[Sample],
+    work: Callable[[list[Sample]], list[T]],
+    label: str,
+    size: int = BATCH,
 ) -> list[T]:
     """``work`` over batches of samples, results in the order of the samples.
 
@@ -92,6 +95,11 @@ def guess_boxes(
     """The guesser of section IV-B.1: the whole dialog is given, adapter B says the box, greedily.
 
     Args:
+        backbone: the model.
+        adapters: with adapter B.
+        prompts: texts of the checkpoint.
+        samples: whose dialogs are given.
+        features: of their pictures.
         or_nothing: the model may answer that nothing fits; its box is then None.
     """
 

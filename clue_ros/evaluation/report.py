@@ -75,12 +75,13 @@ def write_report(folder: Path, out: Path) -> None:
 def plot_layers(report: Report, path: Path) -> None:
     """Fig. 7: F1 by block, with intervals."""
     blocks = sorted(report['layers'], key=int)
-    rows = {split: [report['layers'][block][split] for block in blocks] for split in SPLITS}
+    shown = _splits(report['layers'][blocks[0]])
+    rows = {split: [report['layers'][block][split] for block in blocks] for split in shown}
     plot_lines(
         path,
         [int(block) for block in blocks],
-        {split: [row['f1'] for row in rows[split]] for split in SPLITS},
-        bands={split: [tuple(row['intervals']['f1']) for row in rows[split]] for split in SPLITS},
+        {split: [row['f1'] for row in rows[split]] for split in shown},
+        bands={split: [tuple(row['intervals']['f1']) for row in rows[split]] for split in shown},
         x_label='block whose attention is read',
         y_label='F1, head alone on the frozen backbone',
     )
@@ -88,7 +89,7 @@ def plot_layers(report: Report, path: Path) -> None:
 
 def _ambiguity(report: Report) -> str:
     rows = []
-    for split in SPLITS:
+    for split in _splits(report):
         scores = report[split]
         rows.append([split, scores['n'], *(score_with_interval(scores, key) for key in _BINARY)])
         if 'later_turns' in scores:
@@ -104,14 +105,14 @@ def _ambiguity(report: Report) -> str:
             rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in _BINARY)])
     types = [
         [split, kind, *(row[key] for key in ('n', 'f1', 'precision', 'recall', 'false_alarm_rate'))]
-        for split in SPLITS
+        for split in _splits(report)
         for kind, row in report[split]['by_phrase_type'].items()
     ]
     realistic = [
         [split, *(report[split]['at_realistic_share'][key] for key in
          ('ambiguous_share', 'needless_per_100_requests', 'precision', 'f1')),
          report[split]['false_alarm_rate_absent']]
-        for split in SPLITS
+        for split in _splits(report)
     ]  # fmt: skip
     return _join(
         markdown_table(['split', 'n', *_BINARY], rows),
@@ -129,7 +130,7 @@ def _grounding(report: Report) -> str:
     rows = [
         [split, report[split]['n'], *(score_with_interval(report[split], key) for key in _BOXES),
          report[split].get('absent_rejected'), report[split].get('needlessly_rejected')]
-        for split in SPLITS
+        for split in _splits(report)
     ]  # fmt: skip
     groups = [
         [
@@ -139,7 +140,7 @@ def _grounding(report: Report) -> str:
             row['n'],
             *(row[k] for k in _BOXES),
         ]
-        for split in SPLITS
+        for split in _splits(report)
         for name in ('by_phrase_type', 'by_size', 'by_exchanges')
         for value, row in report[split][name].items()
     ]
@@ -148,17 +149,18 @@ def _grounding(report: Report) -> str:
         markdown_table(['split', 'by', 'group', 'n', *_BOXES], groups),
     ]
     if 'lora' in report:
+        shown = _splits(report)
         lora = [
-            [name, *(score_with_interval(row[split], 'acc50') for split in SPLITS)]
+            [name, *(score_with_interval(row[split], 'acc50') for split in shown)]
             for name, row in report['lora'].items()
         ]
-        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *SPLITS], lora)]
+        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *shown], lora)]
     return _join(*tables)
 
 
 def _dialog(report: Report) -> str:
     tables = []
-    for split in SPLITS:
+    for split in _splits(report):
         scores = report[split]
         named = {'own questions': scores, **scores['floors'], **scores['matches']}
         rows = [
@@ -191,8 +193,8 @@ def _variants(report: Report) -> str:
         paper = _PAPER.get(name, (None, None))
         rows.append(
             [name, row['block'], row['trained_parameters'],
-             *(score_with_interval(row[split], 'f1') for split in SPLITS),
-             *(row[split]['false_alarm_rate'] for split in SPLITS), *paper]
+             *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
+             *(row.get(split, {}).get('false_alarm_rate') for split in SPLITS), *paper]
         )  # fmt: skip
     return markdown_table(
         ['variant', 'last block', 'trained', 'test F1', 'shifted F1', 'test false alarms',
@@ -203,7 +205,11 @@ def _variants(report: Report) -> str:
 
 def _layers(report: Report) -> str:
     rows = [
-        [block, *(score_with_interval(row[split], 'f1') for split in SPLITS), row['test']['auroc']]
+        [
+            block,
+            *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
+            row.get('test', {}).get('auroc'),
+        ]
         for block, row in sorted(report['layers'].items(), key=lambda item: int(item[0]))
     ]
     return markdown_table(['block', 'test F1', 'shifted F1', 'test AUROC'], rows)
@@ -213,11 +219,11 @@ def _attention(report: Report) -> str:
     rows = [
         [split, report[split]['n'], score_with_interval(report[split], 'two_referents'),
          report[split]['random_cells'], report[split]['random_objects']]
-        for split in SPLITS
+        for split in _splits(report)
     ]  # fmt: skip
     types = [
         [split, kind, row['n'], row['two_referents']]
-        for split in SPLITS
+        for split in _splits(report)
         for kind, row in report[split]['by_phrase_type'].items()
     ]
     return _join(
@@ -240,13 +246,20 @@ _SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
 
 def _origin(report: Report) -> str:
     data = ', '.join(
-        f'{name}: {row["scenes"]} scenes from seed {row["first_scene"]}'
+        f'{name}: {row["source"]}'
+        if 'source' in row
+        else f'{name}: {row["scenes"]} scenes from seed {row["first_scene"]}'
         for name, row in report.get('data', {}).items()
     )
     return (
         f'`{report.get("command", "")}`, code {report.get("git_revision") or "unknown"}, '
         f'{report.get("created", "")}; {data}; requests of seed {report.get("seed", 0)}.'
     )
+
+
+def _splits(report: Report) -> list[str]:
+    """The splits that were measured: public data sets have no others than their own."""
+    return [split for split in SPLITS if split in report]
 
 
 def _relative(picture: Path, out: Path) -> str:

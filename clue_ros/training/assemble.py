@@ -46,7 +46,8 @@ def assemble(
         detector: output folder of a detector training.
         decoder: output folder of a decoder training.
         out: the checkpoint; an older one is replaced.
-        gate, asker: what the checkpoint starts with.
+        gate: what the checkpoint decides with at first.
+        asker: what it asks with at first.
         results: further figures for its provenance, such as those of the test split.
 
     Raises:

@@ -22,10 +22,13 @@ def batch_of(
         step: zero-based.
         size: of the batch over all processes.
         seed: of the permutations.
-        process, processes: whose share.
+        process: whose share.
+        processes: how many share the batch.
     """
     places = range(step * size + process, (step + 1) * size, processes)
-    orders = {epoch: _order(len(samples), epoch, seed) for epoch in {p // len(samples) for p in places}}
+    orders = {
+        epoch: _order(len(samples), epoch, seed) for epoch in {p // len(samples) for p in places}
+    }
     return [samples[orders[p // len(samples)][p % len(samples)]] for p in places]
 
 

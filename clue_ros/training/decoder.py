@@ -1,4 +1,4 @@
-"""Adapter B, section III-A: questions and boxes on dialogs, LoRA on every projection, frozen rest."""
+"""Adapter B, section III-A: questions and boxes on dialogs, LoRA on every projection."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from accelerate import Accelerator
 
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.predict import guess_boxes
 from clue_ros.evaluation.metrics import box_scores
+from clue_ros.evaluation.predict import guess_boxes
 from clue_ros.model.adapters import Adapters, lora_config
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts

@@ -1,7 +1,7 @@
 """One adapter for both tasks: the paper's future work (section V).
 
-The ambiguity head reads block k in the pass of adapter B ("clarify" prompt), trained with an auxiliary loss
-beside the dialog's, so that deciding costs no pass of its own.
+The ambiguity head reads block k in the pass of adapter B ("clarify" prompt), trained with an
+auxiliary loss beside the dialog's, so that deciding costs no pass of its own.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class JointSettings:
         samples, val_samples, later_turns, max_false_alarms: as in ``DetectorSettings``.
         head_rate: peak learning rate of the head.
         weight: of the ambiguity loss beside the dialog's.
-        batch_size, dialog_batch_size: ambiguity samples and dialog pairs a step, over all processes.
+        batch_size, dialog_batch_size: ambiguity samples and dialog pairs a step, all processes.
     """
 
     run: RunSettings

@@ -92,10 +92,14 @@ def run_loop(
         accelerator: device, precision and processes.
         parameters: the trainable ones by name; they are what a state holds.
         optimizers: over those parameters; their groups' present rates are the peak rates.
+        loss_fn: what to minimise.
+        settings: steps, seed, intervals.
         folder: receives the state, ``curve.jsonl`` and ``curve.png``.
         samples_per_step: over all processes, for the speed shown.
         resume: go on from the state in ``folder``.
+        schedule: step -> factor on the peak rates.
         on_saved: called with the step after each saved state (say, to validate).
+        label: of the progress bar.
 
     Raises:
         CheckpointError: ``resume`` without a fitting state.
@@ -128,7 +132,7 @@ def run_loop(
                     f'{label}: loss at step {step}',
                     expected='a finite number',
                     got=loss.item(),
-                    remedy=f'Lower the learning rate; {folder / TENSORS} holds the last good state.',
+                    remedy=f'Lower the learning rate; the last good state is {folder / TENSORS}.',
                 )
             accelerator.backward(loss)
             _average_gradients(accelerator, parameters)

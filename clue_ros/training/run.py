@@ -99,7 +99,7 @@ class Run:
             print(
                 f'{len(train)} training and {len(val)} validation samples, backbone '
                 f'{self.settings.backbone} on {self.accelerator.device}, '
-                f'{self.accelerator.num_processes} process(es), precision {self.settings.precision}',
+                f'{self.accelerator.num_processes} process(es), {self.settings.precision} mixing',
                 file=sys.stderr,
             )
 

@@ -16,7 +16,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.ambiguity import with_labels
 from clue_ros.evaluation.grounding import grounding_scores
 from clue_ros.evaluation.predict import detector_logits, guess_boxes
-from clue_ros.evaluation.session import open_splits, run_record
+from clue_ros.evaluation.session import open_sources, run_record
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import probabilities
@@ -59,13 +59,13 @@ class Bench:
 
 
 def open_bench(
-    settings: DetectorSettings, data: Path, count: int, folder: Path, *, dialogs: int = 0
+    settings: DetectorSettings, data: str, count: int, folder: Path, *, dialogs: int = 0
 ) -> tuple[Bench, list[Sample], dict[str, Any]]:
     """Load everything that a comparison of detectors needs.
 
     Args:
         settings: shared by all rows.
-        data: folder of all four splits.
+        data: folder of all four splits, or a public data set.
         count: requests per test split.
         folder: receives curves and states.
         dialogs: annotated training dialogs, for the joint variant.
@@ -75,7 +75,7 @@ def open_bench(
     """
     session = Run.start(settings.run, settings.loop.seed)
     detector_training.check_block(settings.block, session.backbone)
-    splits = open_splits(data, TEST_SPLITS)
+    splits = open_sources(data, TEST_SPLITS)
     tests = {name: source.openings(count) for name, source in splits.items()}
     train = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
@@ -97,6 +97,7 @@ def sweep_variants(
     """Table I: every variant under one budget, scored on every test split.
 
     Args:
+        bench: what all rows share.
         settings: of all detectors; ``variant`` is set per row.
         joint: settings of the joint variant, which is left out without.
         dialogs: training dialogs of the joint variant.
@@ -143,6 +144,8 @@ def sweep_lora(
     """Table III: the guesser under several LoRA capacities.
 
     Args:
+        bench: what all rows share.
+        settings: of all decoders; ``rank`` and ``alpha`` are set per row.
         dialogs: annotated dialogs of ``train`` and of the test splits.
     """
     rows: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from clue_ros.cli.main import main
 from clue_ros.core.errors import CheckpointError
 from clue_ros.evaluation.session import open_splits
@@ -53,8 +54,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     backbone.model.save_pretrained(folder / 'backbone')
     backbone.tokenizer.save_pretrained(folder / 'backbone')
     shared = {
-        'run': {'backbone': str(folder / 'backbone'), 'data': str(data), 'threads': 1}, 'loop': LOOP,
-        'rank': 2, 'alpha': 4,
+        'run': {'backbone': str(folder / 'backbone'), 'data': str(data), 'threads': 1},
+        'loop': LOOP, 'rank': 2, 'alpha': 4,
     }  # fmt: skip
     few = {'samples': 12, 'val_samples': 12, 'batch_size': 4}
     settings = {
@@ -83,13 +84,12 @@ def model(parts: Path) -> Path:
 
 def test_assembled_checkpoint_carries_everything(model: Path) -> None:
     checkpoint = load_checkpoint(model)
-    assert checkpoint.has_detector and checkpoint.has_decoder
+    assert checkpoint.has_detector
+    assert checkpoint.has_decoder
     measured = checkpoint.config.provenance.measured
-    assert (
-        measured['test_f1'] == 0.5
-        and 'detector_val_f1' in measured
-        and 'decoder_val_acc50' in measured
-    )
+    assert measured['test_f1'] == 0.5
+    assert 'detector_val_f1' in measured
+    assert 'decoder_val_acc50' in measured
     assert set(checkpoint.config.provenance.sources) == {'backbone', 'detector', 'decoder'}
 
 
@@ -143,7 +143,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_ambiguity_has_its_keys(results: Path, model: Path, data: Path) -> None:
     report = evaluate(results, model, data, 'ambiguity', '--train-n', '16')
     for split in ('test', 'shifted'):
-        assert AMBIGUITY <= report[split].keys()
+        assert report[split].keys() >= AMBIGUITY
         assert report[split]['n'] == 12
         assert {'text_only', 'picture_only'} <= report[split]['baselines'].keys()
         assert report[split]['at_realistic_share']['ambiguous_share'] == 0.15
@@ -157,7 +157,7 @@ def test_grounding_has_its_keys(results: Path, model: Path, parts: Path, data: P
         '--out', str(results / 'lora'),
     )  # fmt: skip
     for split in ('test', 'shifted'):
-        assert GROUNDING <= report[split].keys()
+        assert report[split].keys() >= GROUNDING
         assert report[split]['acc50'] >= report[split]['acc50_strict']
     assert set(report['lora']) == {'r16-a32', 'r8-a16', 'r16-a8'}
 
@@ -165,7 +165,7 @@ def test_grounding_has_its_keys(results: Path, model: Path, parts: Path, data: P
 def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
     report = evaluate(results, model, data, 'dialog', '--side-n', '4')
     for split in ('test', 'shifted'):
-        assert DIALOG <= report[split].keys()
+        assert report[split].keys() >= DIALOG
         assert set(report[split]['floors']) == {'never', 'always', 'which_one'}
         assert {'free', 'noisy', 'ceiling'} <= report[split]['matches'].keys()
         assert report[split]['floors']['never']['questions'] == 0
@@ -202,7 +202,8 @@ def test_variants_and_layers_have_their_rows(
     )
     assert len(report['variants']) == 8
     for row in report['variants'].values():
-        assert AMBIGUITY <= row['test'].keys() and AMBIGUITY <= row['shifted'].keys()
+        assert row['test'].keys() >= AMBIGUITY
+        assert row['shifted'].keys() >= AMBIGUITY
         assert row['trained_parameters'] > 0
     report = evaluate(
         results, model, data, 'layers', *common, '--plot', str(results / 'layers.png')

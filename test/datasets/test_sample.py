@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import InvalidRequestError
@@ -25,7 +26,9 @@ def test_unknown_split_is_refused() -> None:
 
 def test_absent_object_has_no_box() -> None:
     with pytest.raises(InvalidRequestError, match='nothing fits'):
-        Sample('1', 'a', image, 4, 4, Dialog('get the mug'), 'test', box=Box(0, 0, 2, 2), absent=True)
+        Sample(
+            '1', 'a', image, 4, 4, Dialog('get the mug'), 'test', box=Box(0, 0, 2, 2), absent=True
+        )
 
 
 @pytest.mark.parametrize('box', [Box(0, 0, 5, 2), Box(-1, 0, 2, 2)])

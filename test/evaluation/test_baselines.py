@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from clue_ros.evaluation.baselines import PictureBaseline, TextBaseline, fit_logistic, pooled
 from clue_ros.evaluation.metrics import auroc
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from clue_ros.core.boxes import Box
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.evaluation import metrics
@@ -88,5 +89,6 @@ def test_malformed_inputs_are_refused(labels: list, scores: list) -> None:
 
 def test_metric_without_its_class_is_nan() -> None:
     scores = metrics.decision_scores([0, 0], [0, 0])
-    assert math.isnan(scores['precision']) and math.isnan(scores['recall'])
+    assert math.isnan(scores['precision'])
+    assert math.isnan(scores['recall'])
     assert scores['false_alarm_rate'] == 0

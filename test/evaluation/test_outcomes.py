@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from clue_ros.evaluation.outcomes import Outcome, Verdict, dialog_scores
 
 GOOD = Verdict('the red or the blue one?', True, True, False)
@@ -11,7 +12,9 @@ WRONG = Verdict('the pink or the grey one?', False, False, False)
 AGAIN = Verdict('the red or the blue one?', True, True, True)
 
 
-def outcome(name: str, opening: str, *verdicts: Verdict, overlap: float | None = 0.9, **more) -> Outcome:
+def outcome(
+    name: str, opening: str, *verdicts: Verdict, overlap: float | None = 0.9, **more
+) -> Outcome:
     return Outcome(
         name, name[0], opening, 'noun', verdicts, ('it',) * len(verdicts),
         overlap=overlap or 0.0, grounded=overlap is not None, **more,

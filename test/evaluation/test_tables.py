@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from clue_ros.core.errors import ClueError, InvalidRequestError
 from clue_ros.evaluation.tables import markdown_table, score_with_interval, write_json
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
 from clue_ros.datasets.sample import Sample

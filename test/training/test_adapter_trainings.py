@@ -1,4 +1,4 @@
-"""Detector, decoder and joint trainings on random weights: what moves, what resumes, what is saved."""
+"""Detector, decoder and joint trainings on random weights: what moves, resumes and is saved."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.adapters import Adapters
@@ -28,7 +29,16 @@ ADAPTER_A = [name for name, variant in VARIANTS.items() if variant.tuned != 'dec
 
 def detector_settings(variant: str, **fields) -> detector.DetectorSettings:
     return detector.DetectorSettings(
-        RUN, LOOP, variant, block=2, rank=4, alpha=8, lora_rate=1e-2, head_rate=1e-2, batch_size=4, **fields
+        RUN,
+        LOOP,
+        variant,
+        block=2,
+        rank=4,
+        alpha=8,
+        lora_rate=1e-2,
+        head_rate=1e-2,
+        batch_size=4,
+        **fields,
     )
 
 
@@ -75,7 +85,9 @@ def tasks() -> dict[str, Callable]:
         )  # fmt: skip
 
     def run_decoder(backbone, samples, folder, resume, steps):
-        settings = decoder.DecoderSettings(RUN, LOOP, rank=4, alpha=8, dropout=0.2, rate=1e-2, batch_size=4)
+        settings = decoder.DecoderSettings(
+            RUN, LOOP, rank=4, alpha=8, dropout=0.2, rate=1e-2, batch_size=4
+        )
         adapters = decoder.make_adapter(backbone, settings)
         stop_after(decoder, steps)
         decoder.train_decoder(
@@ -85,7 +97,15 @@ def tasks() -> dict[str, Callable]:
 
     def run_joint(backbone, samples, folder, resume, steps):
         settings = joint.JointSettings(
-            RUN, LOOP, block=2, rank=4, alpha=8, dropout=0.2, rate=1e-2, batch_size=4, dialog_batch_size=4
+            RUN,
+            LOOP,
+            block=2,
+            rank=4,
+            alpha=8,
+            dropout=0.2,
+            rate=1e-2,
+            batch_size=4,
+            dialog_batch_size=4,
         )
         adapters, made = joint.make_joint(backbone, settings)
         stop_after(joint, steps)
@@ -97,7 +117,7 @@ def tasks() -> dict[str, Callable]:
     return {'detector': run_detector, 'decoder': run_decoder, 'joint': run_joint}
 
 
-class Stopped(Exception):
+class PowerCutError(Exception):
     """The power went out."""
 
 
@@ -107,7 +127,7 @@ def stop_after(module, steps: int | None) -> None:
 
     def limited(samples, step, *rest, **more):
         if steps is not None and step >= steps:
-            raise Stopped
+            raise PowerCutError
         return batch_of(samples, step, *rest, **more)
 
     module.batch_of = limited
@@ -119,7 +139,7 @@ def test_interrupted_training_resumes_exactly(
 ) -> None:
     whole, first, second = (random_backbone('tiny', seed=1, sharpness=4.0) for _ in range(3))
     tasks[task](whole, samples, tmp_path / 'whole', False, None)
-    with pytest.raises(Stopped):
+    with pytest.raises(PowerCutError):
         tasks[task](first, samples, tmp_path / 'parts', False, 3)
     tasks[task](second, samples, tmp_path / 'parts', True, None)
     expected = dict(whole.model.named_parameters())
@@ -135,12 +155,18 @@ def test_head_alone_trains_on_a_frozen_backbone(
     assert DETECTOR in made.adapters.names
     settings = detector_settings('half-last-detect-cnn')
     bare = detector.make_detector(
-        random_backbone('tiny', seed=1), detector.DetectorSettings(RUN, LOOP, settings.variant, 2, rank=0)
+        random_backbone('tiny', seed=1),
+        detector.DetectorSettings(RUN, LOOP, settings.variant, 2, rank=0),
     )
     assert bare.adapters.names == ()
     start = [value.clone() for value in bare.head.parameters()]
     detector.train_detector(
-        Accelerator(cpu=True), bare, settings, samples, FeatureTable(bare.backbone, samples), tmp_path / 'b'
+        Accelerator(cpu=True),
+        bare,
+        settings,
+        samples,
+        FeatureTable(bare.backbone, samples),
+        tmp_path / 'b',
     )
     assert any(not torch.equal(a, b) for a, b in zip(start, bare.head.parameters(), strict=True))
 
@@ -148,8 +174,9 @@ def test_head_alone_trains_on_a_frozen_backbone(
 def test_saved_detector_gives_the_same_logits(
     backbone: Backbone, samples: list[Sample], tmp_path: Path
 ) -> None:
-    from clue_ros.evaluation.predict import detector_logits
     from safetensors.torch import load_file
+
+    from clue_ros.evaluation.predict import detector_logits
 
     settings = detector_settings('half-full-cnn')
     made = train_once(backbone, samples, tmp_path, 'half-full-cnn')
@@ -157,7 +184,8 @@ def test_saved_detector_gives_the_same_logits(
     calibration, measured = detector.calibrate(made, settings, samples, table)
     detector.save_detector(made, settings, calibration, measured, {'seed': 5}, tmp_path)
     record = json.loads((tmp_path / detector.RECORD).read_text())
-    assert record['variant'] == 'half-full-cnn' and 0 <= record['threshold'] <= 1
+    assert record['variant'] == 'half-full-cnn'
+    assert 0 <= record['threshold'] <= 1
     assert record['measured']['val_n'] == 12
 
     fresh = random_backbone('tiny', seed=1, sharpness=4.0)
@@ -198,4 +226,6 @@ def test_settings_list_all_problems() -> None:
     assert len(bad.problems()) == 4
     assert decoder.DecoderSettings(RUN, LOOP, rank=0, rate=0.0, dropout=1.0).problems() != []
     assert joint.JointSettings(RUN, LOOP, block=2).problems() == []
-    assert any('weight' in line for line in joint.JointSettings(RUN, LOOP, 2, weight=0.0).problems())
+    assert any(
+        'weight' in line for line in joint.JointSettings(RUN, LOOP, 2, weight=0.0).problems()
+    )

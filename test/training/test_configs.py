@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from clue_ros.training.decoder import DecoderSettings
 from clue_ros.training.detector import DetectorSettings
 from clue_ros.training.joint import JointSettings

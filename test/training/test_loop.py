@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+
 from clue_ros.core.errors import CheckpointError, ClueError
 from clue_ros.training.loop import CURVE, PICTURE, LoopSettings, linear_schedule, run_loop
 from clue_ros.training.state import TENSORS, load_state, save_state

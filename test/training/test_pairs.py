@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import InvalidRequestError
@@ -12,7 +13,9 @@ DIALOG = Dialog.from_texts('get the mug', [('red or blue ?', 'the red one'), ('l
 
 
 def sample(**fields) -> Sample:
-    return Sample('1', 'a', lambda: np.zeros((10, 20, 3), np.uint8), 20, 10, DIALOG, 'train', **fields)
+    return Sample(
+        '1', 'a', lambda: np.zeros((10, 20, 3), np.uint8), 20, 10, DIALOG, 'train', **fields
+    )
 
 
 def test_pairs_reveal_the_dialog_step_by_step() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
 from clue_ros.core.errors import SettingsError
 from clue_ros.training.loop import LoopSettings
 from clue_ros.training.settings import as_mapping, load_settings
@@ -34,7 +35,9 @@ def test_reads_nested_values_and_overrides(tmp_path: Path) -> None:
 
 
 def test_reports_every_problem_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, 'name: 3\ndepth: third\nsteps: 5\nblocks: [x]\nloop: {steps: 10, hop: 1}\n')
+    path = write(
+        tmp_path, 'name: 3\ndepth: third\nsteps: 5\nblocks: [x]\nloop: {steps: 10, hop: 1}\n'
+    )
     with pytest.raises(SettingsError) as caught:
         load_settings(path, Example, {})
     text = '\n'.join(caught.value.problems)

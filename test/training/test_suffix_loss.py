@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.model.random_weights import random_backbone
@@ -25,7 +26,9 @@ def test_equals_the_loss_of_transformers(backbone: Backbone) -> None:
     batch = collate(backbone, [prompt])
     image = features(backbone, 1)
     model = backbone.model
-    words = model.get_input_embeddings()(batch.input_ids.clamp(max=model.config.text_config.vocab_size - 1))
+    words = model.get_input_embeddings()(
+        batch.input_ids.clamp(max=model.config.text_config.vocab_size - 1)
+    )
     at = batch.input_ids == backbone.image_token_id
     output = model(
         inputs_embeds=words.masked_scatter(at[..., None], image),
@@ -55,7 +58,9 @@ def test_soft_targets_touch_location_tokens_only(backbone: Backbone) -> None:
     image = features(backbone, 1)
     losses = {}
     for suffix in ('which one ?', BOX):
-        prompt = build_prompt(backbone, 'clarify get the mug', conditioning='clarify', suffix=suffix)
+        prompt = build_prompt(
+            backbone, 'clarify get the mug', conditioning='clarify', suffix=suffix
+        )
         batch = collate(backbone, [prompt])
         losses[suffix] = [
             suffix_loss(backbone, image, batch, location_sigma=sigma).item() for sigma in (0.0, 8.0)
