@@ -21,6 +21,7 @@ from clue_ros.datasets.conversations import (
 )
 from clue_ros.datasets.sample import Sample
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
+from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.store import SceneStore
 
@@ -50,7 +51,8 @@ class SyntheticScenes:
         seed: of the requests, targets and replies.
 
     Raises:
-        InvalidRequestError: no such folder, a malformed one, or an unfinished one.
+        InvalidRequestError: no such folder, a malformed or empty one, or scenes whose seeds are
+            kept for another split, so that nothing can be trained on test scenes by mistake.
     """
 
     def __init__(self, folder: Path, split: str, *, limit: int = 0, seed: int = 0) -> None:
@@ -63,6 +65,7 @@ class SyntheticScenes:
                 f'scenes in {folder}', expected='at least one whole shard', got='none'
             )
         self.count = min(limit, available) if limit else available
+        _check_seeds(self.store, split)
 
     @property
     def truths(self) -> Sequence[SceneTruth]:
@@ -164,3 +167,15 @@ class SyntheticScenes:
 
 
 _SPARE = 1.05  # a few scenes yield fewer requests than asked for
+
+
+def _check_seeds(store: SceneStore, split: str) -> None:
+    first, last = store.meta.seed, store.meta.seed + store.meta.count - 1
+    for name, start in SPLIT_SEEDS.items():
+        if name != split and first < start + SPLIT_SPAN and last >= start:
+            raise InvalidRequestError(
+                f'scenes in {store.folder} for the {split} split',
+                expected=f'no seed of {start} to {start + SPLIT_SPAN - 1}: they are for {name}',
+                got=f'{first} to {last}',
+                remedy=f'Render scenes for it, such as with --seed {SPLIT_SEEDS[split]}.',
+            )

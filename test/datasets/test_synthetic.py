@@ -1,0 +1,125 @@
+"""Samples of rendered scenes: repeatable, balanced, true, and never shared between splits."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.datasets.conversations import ideal_question
+from clue_ros.datasets.synthetic import SyntheticScenes
+from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
+from clue_ros.scenes.rendering import render_folder
+from clue_ros.scenes.store import StoreMeta
+from clue_ros.scenes.user import SimulatedUser
+
+COUNT = 24
+
+
+@pytest.fixture(scope='module')
+def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SyntheticScenes]:
+    folder = tmp_path_factory.mktemp('splits')
+    for split in ('train', 'test'):
+        meta = StoreMeta('standard', SPLIT_SEEDS[split], 14, 160, 120)
+        render_folder(folder / split, meta, workers=1, quiet=True)
+    return {split: SyntheticScenes(folder / split, split) for split in ('train', 'test')}
+
+
+def test_equal_arguments_give_equal_samples(splits: dict[str, SyntheticScenes]) -> None:
+    scenes = splits['test']
+    again = SyntheticScenes(scenes.store.folder, 'test')
+    assert scenes.openings(COUNT) == again.openings(COUNT)
+    assert scenes.dialogs(COUNT) == again.dialogs(COUNT)
+    assert scenes.later_turns(4) == again.later_turns(4)
+
+
+def test_requests_are_balanced_and_their_truth_is_whole(splits: dict[str, SyntheticScenes]) -> None:
+    samples = splits['test'].openings(COUNT)
+    assert len(samples) == COUNT
+    assert len({sample.image_id for sample in samples}) > COUNT / 3
+    labels = Counter(sample.ambiguous for sample in samples)
+    assert labels[True] == labels[False]
+    for sample in samples:
+        assert sample.ambiguous == (len(sample.fitting) > 1)
+        assert sample.absent == (not sample.fitting)
+        assert len(sample.referents) == len(sample.fitting)
+        assert (sample.box in sample.referents) if sample.fitting else sample.box is None
+        assert sample.load_image().shape == (120, 160, 3)
+
+
+def test_dialogs_end_with_the_object_or_with_nothing(splits: dict[str, SyntheticScenes]) -> None:
+    samples = [*splits['train'].dialogs(COUNT), *splits['test'].dialogs(COUNT)]
+    assert {len(sample.dialog.exchanges) for sample in samples} >= {0, 1}
+    for sample in samples:
+        assert not sample.ambiguous
+        assert (sample.box is None) == sample.absent
+        if sample.dialog.exchanges and not sample.absent:
+            assert sample.fitting == (sample.target,)
+
+
+def test_later_turns_are_half_settled(splits: dict[str, SyntheticScenes]) -> None:
+    samples = splits['train'].later_turns(8)
+    assert len(samples) == 8
+    assert all(sample.dialog.exchanges for sample in samples)
+    assert Counter(sample.ambiguous for sample in samples)[True] == 4
+
+
+def test_ideal_questions_single_out_the_target(splits: dict[str, SyntheticScenes]) -> None:
+    asked = answered = 0
+    for sample in splits['test'].openings(COUNT):
+        truth = splits['test'].truths[sample.scene]
+        question = ideal_question(truth, sample.fitting) if sample.ambiguous else None
+        if question is None:
+            continue
+        asked += 1
+        answers = [
+            SimulatedUser(truth, target, style='short', context=sample.fitting).answer(
+                question.text
+            )
+            for target in sample.fitting
+        ]
+        answered += None not in answers and len(set(answers)) == len(answers)
+    assert asked >= COUNT / 3
+    assert answered / asked > 0.85
+
+
+def test_no_scene_and_no_request_about_it_is_in_two_splits(
+    splits: dict[str, SyntheticScenes],
+) -> None:
+    pictures, pairs = [], []
+    for scenes in splits.values():
+        samples = [*scenes.openings(COUNT), *scenes.dialogs(COUNT), *scenes.later_turns(4)]
+        pictures.append({sample.image_id for sample in samples})
+        pairs.append({(sample.image_id, sample.instruction) for sample in samples})
+    assert not pictures[0] & pictures[1]
+    assert not pairs[0] & pairs[1]
+    assert all(pictures)
+
+
+def test_test_scenes_cannot_be_trained_on(
+    splits: dict[str, SyntheticScenes], tmp_path: Path
+) -> None:
+    shutil.copytree(splits['test'].store.folder, tmp_path / 'train')
+    for split in ('train', 'val', 'shifted'):
+        with pytest.raises(InvalidRequestError, match='they are for test'):
+            SyntheticScenes(tmp_path / 'train', split)
+
+
+def test_seeds_of_the_splits_and_of_the_shipped_trainings_are_apart() -> None:
+    starts = sorted(SPLIT_SEEDS.values())
+    assert all(b - a >= SPLIT_SPAN for a, b in pairwise(starts))
+    path = Path(__file__).parents[2] / 'config' / 'training' / 'tiny-backbone.yaml'
+    scenes = yaml.safe_load(path.read_text())['scenes']
+    for split in ('train', 'val'):
+        first = scenes[f'{split}_seed']
+        assert first >= SPLIT_SEEDS[split]
+        assert first + scenes[split] <= SPLIT_SEEDS[split] + SPLIT_SPAN
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match='no scenes'):
+        SyntheticScenes(tmp_path, 'test')
