@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,8 @@ def load_settings(path: Path, kind: type[SettingsT], overrides: Mapping[str, Any
         path: YAML file with one mapping.
         kind: dataclass of int, float, str, bool, tuples and nested dataclasses. Its
             ``problems() -> list[str]``, where it has one, checks ranges.
-        overrides: values from the command line, put over those of the file.
+        overrides: values from the command line by dotted key (``run.data``), put over those of the
+            file; None leaves the file's.
 
     Raises:
         SettingsError: the file cannot be read, or any key is unknown, missing, of a wrong type
@@ -34,8 +35,12 @@ def load_settings(path: Path, kind: type[SettingsT], overrides: Mapping[str, Any
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f'settings file {path}', [str(error)]) from None
     if not isinstance(values, dict):
-        raise SettingsError(f'settings file {path}', [f'expected a mapping, got {type(values).__name__}'])
-    given = values | {key: value for key, value in overrides.items() if value is not None}
+        problem = f'expected a mapping, got {type(values).__name__}'
+        raise SettingsError(f'settings file {path}', [problem])
+    given = values
+    for key, value in overrides.items():
+        if value is not None:
+            given = _put(given, key.split('.'), value)
     problems: list[str] = []
     record = _build(kind, given, '', problems)
     if not problems:
@@ -43,6 +48,14 @@ def load_settings(path: Path, kind: type[SettingsT], overrides: Mapping[str, Any
     if problems:
         raise SettingsError(f'settings file {path}', problems)
     return typing.cast(SettingsT, record)
+
+
+def _put(values: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    head, *rest = path
+    if not rest:
+        return {**values, head: value}
+    inner = values.get(head)
+    return {**values, head: _put(inner if isinstance(inner, dict) else {}, rest, value)}
 
 
 def as_mapping(settings: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The embedded backbone, trained from nothing: tokenizer, dense vision stage, language stages."""

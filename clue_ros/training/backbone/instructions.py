@@ -1,0 +1,102 @@
+"""The requests of every scene, drawn once and kept beside the pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import ClueError
+from clue_ros.scenes.instructions import Instruction, make_instructions
+from clue_ros.scenes.questions import ideal_question
+from clue_ros.scenes.scene import SceneTruth
+from clue_ros.scenes.store import SceneStore
+from clue_ros.scenes.user import SimulatedUser
+
+DIALOG = 'dialog'
+"""Phrase type of a request that was asked back about and answered."""
+DIALOGS_PER_SCENE = 2
+_FILE = 'requests.jsonl'
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to find something.
+
+    Attributes:
+        text: as spoken.
+        phrase: its noun phrase, with the article.
+        phrase_type: what does the choosing, or ``DIALOG``.
+        referents: indices of the objects that fit, none where the thing is absent.
+    """
+
+    text: str
+    phrase: str
+    phrase_type: str
+    referents: tuple[int, ...]
+
+
+def extend_requests(folder: Path, store: SceneStore, seed: int, per_scene: int) -> None:
+    """Draw the requests of the scenes that the file in ``folder`` lacks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _FILE
+    lines = path.read_text('utf-8').splitlines() if path.exists() else []
+    known = {json.loads(line)['seed'] for line in lines}
+    fresh = [truth for truth in store.truths if truth.seed not in known]
+    with path.open('a', encoding='utf-8') as stream:
+        for truth in tqdm(fresh, desc=f'requests {folder.name}', mininterval=5.0):
+            made = make_instructions(truth, seed, per_scene)
+            requests: list[list[str | list[int]]] = [
+                [r.text, r.phrase, r.phrase_type, list(r.referents)] for r in made
+            ]
+            requests += _answered(truth, made, seed)
+            stream.write(json.dumps({'seed': truth.seed, 'requests': requests}) + '\n')
+
+
+def _answered(
+    truth: SceneTruth, made: Sequence[Instruction], seed: int
+) -> list[list[str | list[int]]]:
+    """Ambiguous requests with a question and its answer: as a whole they fit one object."""
+    rng = np.random.default_rng((seed, truth.seed, 5))
+    ambiguous = {item.referents: item for item in made if item.ambiguous}
+    found: list[list[str | list[int]]] = []
+    for referents, item in list(ambiguous.items())[:DIALOGS_PER_SCENE]:
+        question = ideal_question(truth, referents)
+        target = int(rng.choice(referents))
+        user = SimulatedUser(truth, target, seed=int(rng.integers(2**31)), context=referents)
+        answer = user.answer(question.text) if question else None
+        if question and answer:
+            dialog = Dialog(item.text).with_exchange(question, answer)
+            found.append([dialog.linearise(), item.phrase, DIALOG, [target]])
+    return found
+
+
+def open_requests(folder: Path, seeds: Sequence[int]) -> list[tuple[Request, ...]]:
+    """The requests of each scene, in the order of ``seeds``.
+
+    Raises:
+        ClueError: a scene has none.
+    """
+    path = folder / _FILE
+    lines = path.read_text('utf-8').splitlines() if path.exists() else []
+    by_seed = {
+        row['seed']: tuple(
+            Request(text, phrase, phrase_type, tuple(referents))
+            for text, phrase, phrase_type, referents in row['requests']
+        )
+        for row in map(json.loads, lines)
+    }
+    missing = [seed for seed in seeds if not by_seed.get(int(seed))]
+    if missing:
+        raise ClueError(
+            f'requests in {path}',
+            expected='some for every scene',
+            got=f'none for {len(missing)} scenes, first {missing[0]}',
+            remedy='Delete the file; it is drawn again from the scenes.',
+        )
+    return [by_seed[int(seed)] for seed in seeds]

@@ -1,0 +1,175 @@
+"""The whole training of the embedded backbone: scenes, vision, language, a folder to load."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
+
+from clue_ros.scenes.rendering import render_folder
+from clue_ros.scenes.scene import DEFAULT_HEIGHT, DEFAULT_WIDTH
+from clue_ros.scenes.store import SceneStore, StoreMeta
+from clue_ros.scenes.vocabulary import all_words
+from clue_ros.training.backbone.architecture import make_model
+from clue_ros.training.backbone.configuration import BackboneSettings
+from clue_ros.training.backbone.dense import DenseHeads
+from clue_ros.training.backbone.images import ImageBank, extend_bank, open_bank
+from clue_ros.training.backbone.instructions import extend_requests, open_requests
+from clue_ros.training.backbone.language import teach_words
+from clue_ros.training.backbone.publish import provenance, publish_backbone
+from clue_ros.training.backbone.stage_dense import run_dense_stage, vision_parameters
+from clue_ros.training.backbone.stage_language import run_language_stage, stage_parameters
+from clue_ros.training.backbone.tokenizer import make_tokenizer
+from clue_ros.training.backbone.validate import validate_backbone
+from clue_ros.training.processes import is_launched
+from clue_ros.training.processor import tune_processor
+from clue_ros.training.state import TENSORS, load_state
+
+STAGES = ('dense', 'align', 'refine', 'official')
+_SPLITS = ('train', 'val')
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What all stages work on."""
+
+    model: PaliGemmaForConditionalGeneration
+    heads: DenseHeads
+    tokenizer: PreTrainedTokenizerBase
+    banks: dict[str, ImageBank]
+    settings: BackboneSettings
+    folder: Path
+    accelerator: Accelerator
+
+
+def run(
+    settings: BackboneSettings, out: Path, *, resume: bool = False, dry_run: bool = False
+) -> None:
+    """Train the backbone; the result is the folder ``out/backbone``.
+
+    Args:
+        settings: of the training.
+        out: also holds pictures, states, curves and validation rows of the stages.
+        resume: go on from the last saved step.
+        dry_run: prepare and check everything, train nothing.
+
+    Raises:
+        ClueError: scenes or states do not fit the settings.
+    """
+    if not is_launched():
+        prepare(settings, out)
+    workshop = open_workshop(settings, out)
+    if dry_run:
+        return
+    for number, name in enumerate(STAGES):
+        run_stage(workshop, number, name, resume=resume)
+    if workshop.accelerator.is_main_process:
+        finish(workshop)
+    workshop.accelerator.wait_for_everyone()
+
+
+def prepare(settings: BackboneSettings, folder: Path) -> None:
+    """Render the scenes that are missing, squash their pictures, draw their requests."""
+    scenes = settings.scenes
+    for split, seed, count in (
+        ('train', scenes.train_seed, scenes.train),
+        ('val', scenes.val_seed, scenes.val),
+    ):
+        place, bank = Path(scenes.folder) / split, folder / 'bank' / split
+        meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
+        render_folder(place, meta, workers=os.cpu_count() or 1)
+        store = SceneStore(place)
+        extend_bank(bank, store, settings.shape.image_size)
+        extend_requests(bank, store, settings.seed, settings.requests_per_scene)
+
+
+def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
+    """A model from nothing beside the prepared pictures, on the device to train on."""
+    on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not on_cuda, mixed_precision='bf16' if on_cuda else 'no')
+    tune_processor(1 if accelerator.num_processes > 1 else 0)
+    tokenizer = make_tokenizer(all_words())
+    torch.manual_seed(settings.seed)
+    return Workshop(
+        model=make_model(settings.shape, tokenizer, settings.seed).to(accelerator.device).train(),
+        heads=DenseHeads(settings.shape.width).to(accelerator.device),
+        tokenizer=tokenizer,
+        banks={
+            name: open_bank(folder / 'bank' / name, settings.shape.image_size) for name in _SPLITS
+        },
+        settings=settings,
+        folder=folder,
+        accelerator=accelerator,
+    )
+
+
+def run_stage(workshop: Workshop, number: int, name: str, *, resume: bool) -> None:
+    """Run one stage, or load what it left if it is finished already."""
+    folder = workshop.folder / name
+    steps: int = getattr(workshop.settings, name).steps
+    there = resume and (folder / TENSORS).exists()
+    if name == 'align':
+        teach_words(workshop.model, workshop.heads, workshop.tokenizer)
+    if there and load_stage(workshop, name) >= steps:
+        return
+    if name == 'dense':
+        run_dense_stage(
+            workshop.model,
+            workshop.heads,
+            workshop.banks,
+            workshop.settings,
+            folder,
+            workshop.accelerator,
+            resume=there,
+        )
+        return
+    requests = {
+        split: open_requests(workshop.folder / 'bank' / split, bank.seeds.tolist())
+        for split, bank in workshop.banks.items()
+    }
+    run_language_stage(
+        workshop.model,
+        workshop.heads,
+        workshop.tokenizer,
+        workshop.banks,
+        requests,
+        workshop.settings,
+        name,
+        folder,
+        workshop.accelerator,
+        number=number,
+        resume=there,
+    )
+
+
+def load_stage(workshop: Workshop, name: str) -> int:
+    """Put a stage's saved parameters into the model.
+
+    Returns:
+        Number of finished steps.
+    """
+    if name == 'dense':
+        parameters = vision_parameters(workshop.model, workshop.heads)
+    else:
+        stage = getattr(workshop.settings, name)
+        parameters = stage_parameters(workshop.model, workshop.heads, vision=stage.vision)
+    return load_state(workshop.folder / name, parameters, ())
+
+
+def finish(workshop: Workshop) -> None:
+    """Measure the model on the validation scenes and write it to ``backbone``."""
+    requests = open_requests(workshop.folder / 'bank' / 'val', workshop.banks['val'].seeds.tolist())
+    quality = validate_backbone(
+        workshop.model,
+        workshop.tokenizer,
+        workshop.banks['val'],
+        requests,
+        scenes=workshop.settings.validation_scenes,
+    )
+    stages = {name: getattr(workshop.settings, name).steps for name in STAGES}
+    record = provenance(workshop.settings, workshop.banks['train'], stages, quality)
+    publish_backbone(workshop.model, workshop.tokenizer, workshop.folder / 'backbone', record)
