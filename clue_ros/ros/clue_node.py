@@ -8,18 +8,21 @@ parameters and diagnostics answer meanwhile.
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
 from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from clue_ros.core.errors import ClueError, ErrorCode, SettingsError
@@ -38,6 +41,8 @@ from clue_ros.ros.transforms import Transforms
 from clue_ros.ros.worker import Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_GOODBYE_S = 5.0
+_ANSWERS_OUT_S = 0.1
 
 
 class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
@@ -273,9 +278,15 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
         if executor is not None:
             executor.wake()
 
+    def end_dialogs(self, ended: threading.Event) -> None:
+        """Cancel whatever goes on; ``ended`` is set when the answers are out."""
+        if self._conversations is not None:
+            self._conversations.cancel()
+        self._alarms.at(time.monotonic() + _ANSWERS_OUT_S, ended.set)
+
     def close(self) -> None:
         """End all threads; to be called after the executor has stopped."""
-        self._deactivate()
+        self._conversations = None
         self._worker.stop()
         self._cleanup()
         self._resolve.close()
@@ -283,18 +294,41 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
 
 def main(load: Loader = load_engine) -> int:
-    """Run the node until it is interrupted."""
-    rclpy.init()
+    """Run the node until SIGINT or SIGTERM.
+
+    rclpy's own handlers would invalidate the context at once, and whoever waits for an answer would
+    never get one. Here the dialogs are ended first, while the node still talks.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     node = ClueNode(load)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.close()
-        rclpy.try_shutdown()
+    failures: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            stop.set()
+
+    spinner = threading.Thread(target=spin, name='clue-executor')
+    spinner.start()
+    stop.wait()
+    if not failures:
+        ended = threading.Event()
+        executor.create_task(node.end_dialogs, ended)
+        ended.wait(_GOODBYE_S)
+    executor.shutdown()
+    spinner.join(_GOODBYE_S)
+    node.close()
+    rclpy.try_shutdown()
+    if failures:
+        raise failures[0]
     return 0
 
 

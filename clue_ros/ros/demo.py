@@ -108,6 +108,7 @@ def _play_part(
     stage.wait_for_end(DIALOG_S)
     for turn in stage.turns:
         _note(record, turn, wanted)
+    record.replies = stage.spoken[1:]
     for index, message in enumerate(stage.overlays, start=1):
         name = f'request-{number + 1}-turn-{index}.png'
         save_image(out / name, to_rgb(message))

@@ -59,7 +59,7 @@ class Located:
 
     Attributes:
         center: float64 (3,) median of its points, metres.
-        size: float64 (3,) extent between the 5th and the 95th percentile along each axis, metres.
+        size: float64 (3,) extent between the 1st and the 99th percentile along each axis, metres.
         points: float32 (n, 3) of the object, metres.
     """
 
@@ -70,7 +70,7 @@ class Located:
     @classmethod
     def of(cls, points: Points) -> Located:
         """Centre and size of float32 (n, 3) points, n > 0."""
-        low, high = np.percentile(points.astype(np.float64), [5, 95], axis=0)
+        low, high = np.percentile(points.astype(np.float64), [1, 99], axis=0)
         return cls(np.median(points.astype(np.float64), axis=0), high - low, points)
 
     def moved(self, transform: npt.NDArray[np.float64]) -> Located:

@@ -31,7 +31,7 @@ class Stage:
 
     Args:
         alive: raises when one of the other processes has ended.
-        on_speech: told every utterance of the person.
+        on_speech: told every utterance of the person, as it is said.
         on_turn: told every turn of the robot.
     """
 
@@ -46,6 +46,7 @@ class Stage:
         self._truth: SceneTruth | None = None
         self.turns: list[Turn] = []
         self.overlays: list[Image] = []
+        self.spoken: list[str] = []
         self._on_speech, self._on_turn = on_speech, on_turn
         rclpy.init()
         self._node = rclpy.create_node('demo')
@@ -84,6 +85,7 @@ class Stage:
             self._news.notify_all()
 
     def _hear_speech(self, message: String) -> None:
+        self.spoken.append(message.data)
         self._on_speech(message.data)
 
     def _hear_turn(self, turn: Turn) -> None:
@@ -129,6 +131,7 @@ class Stage:
         """Tell the person what to want."""
         self.turns.clear()
         self.overlays.clear()
+        self.spoken.clear()
         self._task.publish(String(data=task.to_json()))
 
     def say(self, text: str) -> None:

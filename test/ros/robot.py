@@ -238,7 +238,14 @@ class Robot:
             time.sleep(0.05)
 
     def until_active(self) -> None:
-        self.until(lambda: self.state() == 'active')
+        # A killed node's services stay on the graph for a while, and swallow what is sent to them.
+        def is_active() -> bool:
+            try:
+                return self.state(patience=3) == 'active'
+            except AssertionError:
+                return False
+
+        self.until(is_active)
 
     # ------------------------------------------------------------ parameters
     def set(self, **values):
