@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +68,8 @@ class Dataset:
             BadRowError: a row is broken and broken rows are fatal.
         """
         self.report = RowReport(skip_bad=self.report.skip_bad)
-        for part in self.parts:
-            for sample in part.layout.read(part.folders, self.report):
+        for place in range(len(self.parts)):
+            for sample in self._read(place):
                 if split is None or sample.split == split:
                     yield sample
 
@@ -87,28 +87,42 @@ class Dataset:
                 such samples with a label, so it is theirs alone.
         """
         found: list[Sample] = []
-        for part in self.parts:
+        for place, part in enumerate(self.parts):
             scenes = _scenes(part, split)
             if scenes is not None:
                 number = count or 2 * scenes.count
                 found += scenes.ambiguity(number, later_turns=later_turns)
             else:
-                found += [s for s in self._of(part, split) if s.ambiguous is not None]
+                found += [
+                    sample
+                    for sample in self._read(place)
+                    if sample.split == split and sample.ambiguous is not None
+                ]
         return _at_most(found, count)
 
     def dialogs(self, split: str, count: int = 0) -> list[Sample]:
         """Samples whose dialog ends with a known box, or with the mark that nothing fits."""
         found: list[Sample] = []
-        for part in self.parts:
+        for place, part in enumerate(self.parts):
             scenes = _scenes(part, split)
             if scenes is not None:
                 found += scenes.dialogs(count or 2 * scenes.count)
             else:
-                found += [s for s in self._of(part, split) if s.box is not None or s.absent]
+                found += [
+                    sample
+                    for sample in self._read(place)
+                    if sample.split == split and (sample.box is not None or sample.absent)
+                ]
         return _at_most(found, count)
 
-    def _of(self, part: Part, split: str) -> Iterator[Sample]:
-        return (s for s in part.layout.read(part.folders, self.report) if s.split == split)
+    def _read(self, place: int) -> Iterator[Sample]:
+        """The samples of one part; two parts may use the same names for different pictures."""
+        part = self.parts[place]
+        for sample in part.layout.read(part.folders, self.report):
+            if len(self.parts) > 1:
+                head = f'{place}:'
+                sample = replace(sample, id=head + sample.id, image_id=head + sample.image_id)
+            yield sample
 
 
 def open_dataset(spec: str | Path, *, skip_bad: bool = False) -> Dataset:

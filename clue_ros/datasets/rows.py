@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ClueError, InvalidRequestError
+from clue_ros.core.locations import encode_box
 
 MAX_LINE = 4_000_000
 """Bytes of one JSON line; InViG's longest, with their answer candidates, have some 100,000."""
@@ -219,6 +220,10 @@ class Row:
                 got=value,
                 remedy=f'Check that the box belongs to this picture. {_SKIP}',
             )
+        try:
+            encode_box(box, width, height)
+        except InvalidRequestError as error:
+            raise self.error(name, expected=error.expected, got=value) from None
         return box
 
     def dialog(self, name: str, instruction: str, pairs: list[tuple[str, str]]) -> Dialog:

@@ -23,6 +23,7 @@ from clue_ros.core.errors import ClueError, InvalidRequestError
 from clue_ros.datasets.rows import BadRowError, Row, RowReport, json_rows
 from clue_ros.datasets.sample import SPLITS, Sample
 from clue_ros.evaluation.metrics import auroc, box_overlaps, decision_scores, with_intervals
+from clue_ros.evaluation.tables import markdown_table, score_with_interval
 from clue_ros.model.calibration import expected_calibration_error
 
 Task = Literal['ambiguity', 'grounding']
@@ -136,6 +137,17 @@ def rescore(file: PredictionFile) -> dict[str, Any]:
             statistic = Statistic(file.task, rows)
             report[split] = with_intervals([row.image_id for row in rows], statistic)
     return report
+
+
+def scores_table(report: Mapping[str, Any]) -> str:
+    """The scores as Markdown."""
+    splits = [split for split in SPLITS if split in report]
+    names = list(report[splits[0]]['intervals'])
+    rows = [
+        [split, report[split]['n'], *(score_with_interval(report[split], name) for name in names)]
+        for split in splits
+    ]
+    return markdown_table(['split', 'n', *names], rows)
 
 
 class Statistic:

@@ -7,15 +7,18 @@ guesser's log and 79.98 % with 4.65 turns for the end-to-end log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clue_ros.core.boxes import iou
+from clue_ros.core.boxes import Box, iou
 from clue_ros.datasets.rows import BadRowError, RowReport
-from clue_ros.datasets.tio import LogRow, read_log
+from clue_ros.datasets.sample import Sample
+from clue_ros.datasets.tio import LogRow, read_log, write_log
 from clue_ros.evaluation.metrics import with_intervals
+from clue_ros.evaluation.predictions import Prediction
 from clue_ros.evaluation.tables import markdown_table, score_with_interval
 
 
@@ -66,6 +69,21 @@ def log_table(scores: dict[str, Any]) -> str:
     ]
     header = ['log', 'n', 'IoU > 0.5', 'IoU >= 0.5', 'mean IoU', 'with a box', 'turns', 'skipped']
     return markdown_table(header, [row])
+
+
+def export_log(
+    path: Path, samples: Mapping[str, Sequence[Sample]], predictions: Sequence[Prediction]
+) -> None:
+    """Write a guesser's predictions in TiO's format, so that TiO's own script can score them."""
+    boxes = {(row.split, row.id): row.answer for row in predictions}
+    chosen = [
+        sample
+        for part in samples.values()
+        for sample in part
+        if (sample.split, sample.id) in boxes
+    ]
+    answers = [boxes[sample.split, sample.id] for sample in chosen]
+    write_log(path, chosen, [answer if isinstance(answer, Box) else None for answer in answers])
 
 
 def _overlap(row: LogRow) -> float:
