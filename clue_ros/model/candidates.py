@@ -88,12 +88,14 @@ class CandidateFinder:
                 max_new_tokens=MAX_CANDIDATES * _TOKENS_PER_BOX,
                 cancel=work.cancel,
             )
-        labels = [part.rpartition('>')[2].strip() for part in answer.text.split(';')]
         boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
         kept = suppress(boxes, answer.scores, DUPLICATE_IOU)
         return [
             Candidate(
-                boxes[index], answer.boxes[index], label=labels[index], score=answer.scores[index]
+                boxes[index],
+                answer.boxes[index],
+                label=answer.labels[index],
+                score=answer.scores[index],
             )
             for index in kept
         ]

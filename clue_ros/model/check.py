@@ -81,7 +81,7 @@ def _check_backbone(folder: Path) -> tuple[list[str], Shapes, dict[str, int]]:
     shapes, broken = _tensor_shapes(folder)
     problems += broken
     tokens = (facts['image_size'] // facts['patch_size']) ** 2
-    positions = _shape_ending(shapes, 'vision_model.embeddings.position_embedding.weight')
+    positions = _shape_ending(shapes, 'embeddings.position_embedding.weight')
     if positions and positions[0] != tokens:
         problems.append(
             f'resolution: {facts["image_size"]} pixels make {tokens} image tokens, '

@@ -1,4 +1,4 @@
-"""Checkpoint folders: bit-exact round trips, atomic saves, and every way in which one can be broken."""
+"""Checkpoint folders: bit-exact round trips, atomic saves, and every way to break one."""
 
 from __future__ import annotations
 

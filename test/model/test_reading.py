@@ -1,0 +1,180 @@
+"""What replies settle: matched by rules, shown to the model, or looked for anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.candidates import Candidate
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import InvalidRequestError
+from clue_ros.core.locations import encode_box
+from clue_ros.core.turn import Question
+from clue_ros.core.wording import OPEN_QUESTION, compose_question
+from clue_ros.model.decoding import Decoded
+from clue_ros.model.describe import Description
+from clue_ros.model.reading import Reader
+from clue_ros.model.stopwatch import Stopwatch
+from clue_ros.model.view import View
+from clue_ros.model.work import Work
+
+WIDTH, HEIGHT = 400, 200
+
+
+def candidate(description, x, score=0.9):
+    box = Box(x, 100, x + 40, 150)
+    return Candidate(box, encode_box(box, WIDTH, HEIGHT), 'mug', description, score)
+
+
+RED, BLUE, FAR = (
+    candidate('red mug', 0),
+    candidate('blue mug', 100, 0.95),
+    candidate('red mug', 300),
+)
+
+
+class Finder:
+    """Finds what a table says, and remembers what it was asked."""
+
+    def __init__(self, **found):
+        self.found = {'mug': (RED, BLUE, FAR), **{k.replace('_', ' '): v for k, v in found.items()}}
+        self.asked = []
+
+    def find(self, work, phrase):
+        self.asked.append(phrase)
+        return self.found.get(phrase, ())
+
+
+class Describer:
+    def describe(self, work, candidates, words=()):
+        return [Description('red mug' if c.box.x_min < 50 else 'blue mug', {}) for c in candidates]
+
+
+class Decoder:
+    """Adapter B that always points at one box, or at nothing."""
+
+    def __init__(self, found):
+        self.found = found
+        self.dialogs = []
+
+    def ground(self, work, dialog):
+        self.dialogs.append(dialog)
+        boxes = (self.found.bins,) if self.found else ()
+        kind = 'box' if boxes else 'nothing'
+        return Decoded(kind, (), '', (), boxes=boxes, scores=(0.8,) * len(boxes))
+
+
+@pytest.fixture
+def work():
+    view = View(np.zeros((HEIGHT, WIDTH, 3), np.uint8), torch.zeros(1, 1, 1))
+    return Work(view, Stopwatch(torch.device('cpu')))
+
+
+def dialog_of(*exchanges, instruction='get the mug'):
+    dialog = Dialog(instruction)
+    for offered, reply in exchanges:
+        wording = compose_question(offered)
+        boxes = tuple(one.box for one in offered)
+        dialog = dialog.with_exchange(Question(wording.text, wording.options, boxes), reply)
+    return dialog
+
+
+def read(work, dialog, finder=None, decoder=None):
+    work.view.remember(('candidates', 'mug'), (RED, BLUE, FAR))
+    return Reader(finder or Finder(), Describer(), decoder).read(work, dialog)
+
+
+def test_nothing_is_settled_before_a_reply(work):
+    reading = read(work, Dialog('could you get the red mug please'))
+    assert reading.phrase == 'red mug'
+    assert (reading.candidates, reading.settled) == (None, None)
+
+
+def test_a_reply_settles_one(work):
+    reading = read(work, dialog_of(((RED, BLUE), 'the blue one')))
+    assert reading.settled == BLUE
+
+
+def test_replies_narrow_one_after_the_other(work):
+    dialog = dialog_of(((RED, BLUE, FAR), 'the red one'))
+    assert read(work, dialog).candidates == (RED, FAR)
+    assert read(work, dialog).settled is None
+    dialog = dialog_of(((RED, BLUE, FAR), 'a red one'), ((RED, FAR), 'on the right'))
+    assert read(work, dialog).settled == FAR
+
+
+def test_no_preference_takes_the_surest(work):
+    assert read(work, dialog_of(((RED, BLUE), 'either is fine'))).settled == BLUE
+
+
+def test_no_to_one_leaves_the_others(work):
+    assert read(work, dialog_of(((RED,), 'no'))).candidates == (BLUE, FAR)
+    assert read(work, dialog_of(((RED, BLUE), 'neither'))).settled == FAR
+
+
+def test_no_to_all_is_a_rejection_and_the_next_words_are_looked_for(work):
+    finder = Finder(green_bottle=(RED,))
+    dialog = dialog_of(((RED, BLUE, FAR), 'none of them'))
+    assert read(work, dialog, finder).rejected
+    dialog = dialog.with_exchange(Question(OPEN_QUESTION), 'the green bottle')
+    reading = read(work, dialog, finder)
+    assert (reading.phrase, reading.settled, reading.rejected) == ('green bottle', RED, False)
+
+
+def test_a_correction_is_looked_for_at_once(work):
+    finder = Finder(white_mug=(BLUE,))
+    reading = read(work, dialog_of(((RED, FAR), 'no, the white one')), finder)
+    assert (reading.phrase, reading.settled) == ('white mug', BLUE)
+
+
+def test_a_correction_to_something_absent_leaves_nothing(work):
+    reading = read(work, dialog_of(((RED, FAR), 'no, the purple one')))
+    assert reading.candidates == ()
+    assert not reading.rejected
+
+
+def test_what_rules_cannot_tell_is_shown_to_the_decoder(work):
+    decoder = Decoder(FAR)
+    dialog = dialog_of(((RED, FAR), 'the one behind the bowl'))
+    assert read(work, dialog, decoder=decoder).settled == FAR
+    assert decoder.dialogs == [dialog]
+
+
+def test_without_a_decoder_the_words_are_looked_for_among_the_offered(work):
+    finder = Finder(**{'mug next to the bowl': (FAR,)})
+    reading = read(work, dialog_of(((RED, FAR), 'the one next to the bowl')), finder)
+    assert reading.settled == FAR
+
+
+@pytest.mark.parametrize('decoder', [Decoder(None), Decoder(BLUE), None])
+def test_a_reply_that_nobody_understands_changes_nothing(work, decoder):
+    reading = read(work, dialog_of(((RED, FAR), 'the one behind the bowl')), decoder=decoder)
+    assert reading.candidates == (RED, FAR)
+
+
+def test_free_questions_are_left_to_the_decoder(work):
+    dialog = Dialog.from_texts('get the mug', [('which colour?', 'red')])
+    finder = Finder()
+    reading = read(work, dialog, finder, Decoder(RED))
+    assert (reading.candidates, reading.settled, finder.asked) == (None, None, [])
+
+
+def test_without_a_decoder_free_questions_are_looked_for(work):
+    dialog = Dialog.from_texts('get the mug', [('which colour?', 'blue')])
+    assert read(work, dialog, Finder(blue_mug=(BLUE,))).settled == BLUE
+
+
+def test_boxes_from_elsewhere_are_described(work):
+    """A question that another process made: its boxes are not those of a detection."""
+    boxes = (Box(1, 100, 39, 149), Box(101, 100, 139, 149))
+    question = Question('this or that?', ('this', 'that'), boxes)
+    reading = read(work, Dialog('get the mug').with_exchange(question, 'the blue one'))
+    assert reading.settled.box == boxes[1]
+
+
+def test_boxes_outside_the_image_are_the_callers_mistake(work):
+    question = Question('this?', ('this',), (Box(500, 100, 600, 150),))
+    with pytest.raises(InvalidRequestError, match='candidate box'):
+        read(work, Dialog('get the mug').with_exchange(question, 'yes'))
