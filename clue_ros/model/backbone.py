@@ -39,6 +39,8 @@ class Backbone:
         vocabulary: ids of the tokens with a meaning, on the model's device.
         image_size: side S of the square input image in pixels.
         grid: (rows, cols) of the image tokens, row-major; rows * cols = N.
+        windows: width of each decoder block's sliding window, or None; PaliGemma2 has one in every
+            second block.
     """
 
     def __init__(
@@ -50,6 +52,9 @@ class Backbone:
         side = vision.image_size // vision.patch_size
         self.image_size: int = vision.image_size
         self.grid: tuple[int, int] = (side, side)
+        self.windows: tuple[int | None, ...] = tuple(
+            getattr(layer.self_attn, 'sliding_window', None) for layer in self.layers
+        )
         self.vocabulary = Vocabulary.of(
             tokenizer,
             image_id=model.config.image_token_id,

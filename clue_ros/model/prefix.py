@@ -75,16 +75,16 @@ def run_blocks(
         raise InvalidRequestError('no such block', expected=f'0 to {backbone.blocks}', got=upto)
     hidden = embed(backbone, features, batch)
     rotary = rotate_at(backbone, hidden, batch.positions)
-    masks = {window: prefix_mask(batch, window) for window in _windows(backbone)}
+    masks = {window: prefix_mask(batch, window) for window in set(backbone.windows)}
     whole = max(0, count - 1) if last_only else count
     for index in range(whole):
-        mask = masks[block_window(backbone, index)]
+        mask = masks[backbone.windows[index]]
         hidden = _run_block(backbone, index, hidden, rotary, mask, cache)
     if not last_only:
         return hidden
     if whole == count:
         return take_rows(hidden, batch.last[:, None])
-    mask = masks[block_window(backbone, whole)]
+    mask = masks[backbone.windows[whole]]
     return _run_last_block(backbone, whole, hidden, rotary, mask, cache, batch.last[:, None])
 
 
@@ -102,9 +102,9 @@ def run_step(backbone: Backbone, tokens: Tensor, cache: KeyValueCache) -> Tensor
     query = cache.advance()
     hidden: Tensor = backbone.language_model.embed_tokens(tokens[:, None])
     rotary = rotate_at(backbone, hidden, query[:, None])
-    masks = {window: step_mask(cache, query, window) for window in _windows(backbone)}
+    masks = {window: step_mask(cache, query, window) for window in set(backbone.windows)}
     for index in range(backbone.blocks):
-        mask = masks[block_window(backbone, index)]
+        mask = masks[backbone.windows[index]]
         hidden = _run_block(backbone, index, hidden, rotary, mask, cache)
     return hidden
 
@@ -115,20 +115,10 @@ def rotate_at(backbone: Backbone, hidden: Tensor, positions: Tensor) -> Rotary:
     return cos, sin
 
 
-def block_window(backbone: Backbone, block: int) -> int | None:
-    """Width of a block's sliding window, or None; PaliGemma2 has one in every second block."""
-    window: int | None = getattr(backbone.layers[block].self_attn, 'sliding_window', None)
-    return window
-
-
 def take_rows(states: Tensor, index: Tensor) -> Tensor:
     """float[B, T, X] at int64[B, R]: float[B, R, X]."""
     taken: Tensor = states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
     return taken
-
-
-def _windows(backbone: Backbone) -> set[int | None]:
-    return {block_window(backbone, block) for block in range(backbone.blocks)}
 
 
 def _run_block(

@@ -169,8 +169,10 @@ def _fill(model: PaliGemmaForConditionalGeneration, seed: int, sharpness: float)
     """Weights of a scale that keeps activations near one through any depth."""
     generator = torch.Generator(model.device).manual_seed(seed)
     for name, parameter in model.named_parameters():
-        is_norm = 'norm' in name.rsplit('.', 2)[-2]
-        if is_norm:
+        if name.endswith('language_model.norm.weight'):
+            # Random signs, lest the tied head repeat the token that the residual stream began with.
+            parameter.bernoulli_(0.5, generator=generator).mul_(-2.0)
+        elif 'norm' in name.rsplit('.', 2)[-2]:
             # Gemma's norms multiply by 1 + weight, SigLIP's by weight.
             value = 0.0 if 'language_model' in name or name.endswith('bias') else 1.0
             parameter.fill_(value)

@@ -11,7 +11,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.attention import attention_scores
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.masks import prefix_mask
-from clue_ros.model.prefix import block_window, rotate_at, run_blocks, take_rows
+from clue_ros.model.prefix import rotate_at, run_blocks, take_rows
 from clue_ros.model.projections import project_keys, project_queries
 from clue_ros.model.prompt import PromptBatch
 
@@ -113,7 +113,7 @@ def _row_weights(
         scaling=attention.scaling,
         softcap=getattr(attention, 'attn_logit_softcapping', None),
     )
-    mask = prefix_mask(batch, block_window(backbone, block))
+    mask = prefix_mask(batch, backbone.windows[block])
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
     return scores.softmax(-1, dtype=torch.float32)

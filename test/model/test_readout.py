@@ -94,8 +94,7 @@ def test_map_equals_plain_transformers(softcap, padding_side, block):
 @pytest.mark.parametrize('block', [0, 1])
 def test_map_equals_plain_transformers_with_a_narrow_sliding_window(block):
     case = peaked_case(block=block, sliding_window=8)
-    assert prefix.block_window(case[0], 0) == 8
-    assert prefix.block_window(case[0], 1) is None
+    assert case[0].windows == (8, None, 8, None)
     assert largest_difference(case, block) < TOLERANCE
 
 
