@@ -71,7 +71,8 @@ def _parse(text: str) -> Description | None:
         relation = _relation(name, groups)
         if relation is None:
             return None
-        group = _attributes(f'{head} {groups.get("middle", "")}')
+        words = f'{head} {groups.get("middle", "")}'.strip()
+        group = _attributes(words) if words else Description()
         if group is None or group.relation is not None:
             return None
         return replace(group, relation=relation)

@@ -82,6 +82,8 @@ class Renderer:
         """
         if seed < 0:
             raise InvalidRequestError('seed', expected='0 or more', got=str(seed))
+        # Another renderer of this process may have drawn since.
+        self._gl.make_current()
         for attempt in range(_ATTEMPTS):
             rng = np.random.default_rng((seed, list(Preset).index(preset), attempt))
             layout = draw_layout(rng, preset, self.width, self.height)
