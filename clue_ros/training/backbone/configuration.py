@@ -101,7 +101,7 @@ class LanguageStage:
     """Vision and decoder on texts.
 
     Attributes:
-        steps, batch: optimiser steps, pictures each.
+        steps, batch: optimiser steps (none skips the stage), pictures each.
         queries: prompts per picture.
         packed: prompts of one picture share its image tokens (each sees the picture and itself);
             otherwise every prompt has PaliGemma's own mask.
@@ -123,12 +123,12 @@ class LanguageStage:
         """Values out of range, one line each."""
         found = [
             f'{name}: expected at least 1, got {getattr(self, name)}'
-            for name in ('steps', 'batch', 'queries')
+            for name in ('batch', 'queries')
             if getattr(self, name) < 1
         ]
         found += [
             f'{name}: expected 0 or more, got {getattr(self, name)}'
-            for name in ('dense', 'attention')
+            for name in ('steps', 'dense', 'attention')
             if getattr(self, name) < 0
         ]
         if self.dense and not self.vision:

@@ -103,11 +103,11 @@ def _answer_loss(
     with torch.no_grad():
         best = log_probabilities.argmax(-1)
         words = ~is_location
-        off = (best[is_location] - labels[is_location]).abs().float()
+        off = (over_bins.argmax(-1) - place[is_location]).abs().float()
         logs = {
             'answer_loss': float(loss),
             'word_accuracy': float((best == labels)[words].float().mean()),
-            'location_error': float(off.clamp(max=LOCATION_BINS).mean()) if len(off) else 0.0,
+            'location_error': float(off.mean()) if len(off) else 0.0,
             'choice_accuracy': float((best == labels)[weight > 1].float().mean()),
         }
     return loss, logs

@@ -15,7 +15,7 @@ that all queries share their states, which makes training several times cheaper.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -103,10 +103,11 @@ class PackedBatch:
 
     def to(self, device: torch.device) -> PackedBatch:
         """The same batch on a device."""
-        return replace(
-            self,
-            **{k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)},
-        )
+        moved = PackedBatch(**vars(self))
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                object.__setattr__(moved, name, value.to(device))
+        return moved
 
 
 def fill_row(

@@ -114,7 +114,7 @@ def run_stage(workshop: Workshop, number: int, name: str, *, resume: bool) -> No
     there = resume and (folder / TENSORS).exists()
     if name == 'align':
         teach_words(workshop.model, workshop.heads, workshop.tokenizer)
-    if there and load_stage(workshop, name) >= steps:
+    if not steps or (there and load_stage(workshop, name) >= steps):
         return
     if name == 'dense':
         run_dense_stage(
@@ -161,15 +161,17 @@ def load_stage(workshop: Workshop, name: str) -> int:
 
 
 def finish(workshop: Workshop) -> None:
-    """Measure the model on the validation scenes and write it to ``backbone``."""
+    """Write the model to ``backbone``, measure it on the validation scenes, add the figures."""
+    settings, target = workshop.settings, workshop.folder / 'backbone'
+    stages = {name: getattr(settings, name).steps for name in STAGES}
+    record = provenance(settings, workshop.banks['train'], stages, {})
+    publish_backbone(workshop.model, workshop.tokenizer, target, record)
     requests = open_requests(workshop.folder / 'bank' / 'val', workshop.banks['val'].seeds.tolist())
-    quality = validate_backbone(
+    record['validation'] = validate_backbone(
         workshop.model,
         workshop.tokenizer,
         workshop.banks['val'],
         requests,
-        scenes=workshop.settings.validation_scenes,
+        scenes=settings.validation_scenes,
     )
-    stages = {name: getattr(workshop.settings, name).steps for name in STAGES}
-    record = provenance(workshop.settings, workshop.banks['train'], stages, quality)
-    publish_backbone(workshop.model, workshop.tokenizer, workshop.folder / 'backbone', record)
+    publish_backbone(workshop.model, workshop.tokenizer, target, record)

@@ -39,7 +39,7 @@ from clue_ros.training.loop import LoopSettings, run_loop
 
 TOKENS_PER_QUERY = 24
 """Room for a query in a packed row; long ones take several places."""
-_VALIDATION_PICTURES = 96
+_VALIDATION_PICTURES = 32
 
 
 class QuerySource:
