@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from clue_ros.model.detector import DECODER
 from clue_ros.model.prompt import collate
 from clue_ros.training.batches import batch_of
 from clue_ros.training.detector import RECORD, trainable, training_mode
+from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import Run, RunSettings
@@ -84,6 +86,21 @@ def run(
     session.announce(train, val)
     pairs = dialog_pairs(train)
     if dry_run:
+        rehearse(
+            session.accelerator,
+            session.backbone,
+            [*train, *val],
+            settings.loop,
+            lambda table, loop, folder: train_decoder(
+                session.accelerator,
+                session.backbone,
+                make_adapter(session.backbone, settings),
+                dataclasses.replace(settings, loop=loop),
+                pairs,
+                table,
+                folder,
+            ),
+        )
         return
     table = FeatureTable(session.backbone, [*train, *val], torch.float16)
     adapters = make_adapter(session.backbone, settings)

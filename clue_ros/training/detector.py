@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from clue_ros.model.detector import DETECTOR, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.variants import VARIANTS, variant_of
 from clue_ros.training.batches import batch_of
+from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.run import Run, RunSettings
 from clue_ros.training.settings import as_mapping
@@ -103,6 +105,20 @@ def run(
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
     session.announce(train, val)
     if dry_run:
+        rehearse(
+            session.accelerator,
+            session.backbone,
+            [*train, *val],
+            settings.loop,
+            lambda table, loop, folder: train_detector(
+                session.accelerator,
+                make_detector(session.backbone, settings),
+                dataclasses.replace(settings, loop=loop),
+                train,
+                table,
+                folder,
+            ),
+        )
         return
     table = FeatureTable(session.backbone, [*train, *val], torch.float16)
     detector = make_detector(session.backbone, settings)

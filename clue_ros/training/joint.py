@@ -40,6 +40,7 @@ from clue_ros.training.detector import (
     trainable,
     training_mode,
 )
+from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import Run, RunSettings
@@ -118,6 +119,21 @@ def run(settings: JointSettings, out: Path, *, resume: bool = False, dry_run: bo
     session.announce([*dialogs, *samples], [*val_dialogs, *val])
     pairs = dialog_pairs(dialogs)
     if dry_run:
+        rehearse(
+            session.accelerator,
+            session.backbone,
+            [*dialogs, *val_dialogs, *samples, *val],
+            settings.loop,
+            lambda table, loop, folder: train_joint(
+                session.accelerator,
+                *make_joint(session.backbone, settings),
+                dataclasses.replace(settings, loop=loop),
+                pairs,
+                samples,
+                table,
+                folder,
+            ),
+        )
         return
     table = FeatureTable(session.backbone, [*dialogs, *val_dialogs, *samples, *val], torch.float16)
     adapters, detector = make_joint(session.backbone, settings)
