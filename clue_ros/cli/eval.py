@@ -49,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     report = actions.add_parser('report', help='a Markdown page from JSON results')
     report.add_argument('results', type=Path, help='folder of JSON files')
     report.add_argument('--out', type=Path, required=True, help='Markdown file')
+    report.add_argument(
+        '--paper', action='store_true', help='Tables I to III of the paper beside ours instead'
+    )
     _files(actions, 'tio-log', "score one of TiO's result logs", 'log').add_argument(
         '--skip-bad', action='store_true', help='leave broken rows out'
     )
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from clue_ros.evaluation.tables import write_json
 
     if args.action == 'report':
-        write_report(args.results, args.out)
+        write_report(args.results, args.out, paper=args.paper)
         print(args.out)
         return 0
     if args.action in _FILE_ACTIONS:

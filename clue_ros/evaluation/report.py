@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clue_ros.core.errors import ClueError
+from clue_ros.evaluation.paper import TABLE_1, paper_page
 from clue_ros.evaluation.plots import plot_lines
 from clue_ros.evaluation.tables import markdown_table, score_with_interval
 
@@ -20,15 +21,6 @@ _DIALOG = (
     'success', 'success_ambiguous', 'success_clear', 'questions', 'needless', 'missed',
     'good_questions', 'unanswerable', 'repeated', 'absent_rejected', 'false_box',
 )  # fmt: skip
-_PAPER = {
-    'half-last-detect-cnn': (0.846, 0.765),
-    'half-last-detect-ar': (0.683, 0.713),
-    'half-last-disambig-ar': (0.876, 0.798),
-    'half-full-disambig-ar': (0.907, 0.836),
-    'full-last-disambig-ar': (0.754, 0.628),
-    'full-full-disambig-ar': (0.890, 0.702),
-}
-"""F1 of Table I on Dataset 1 and 2, of a 3B model on other data: for the order of the rows only."""
 
 
 def summary(name: str, report: Report) -> str:
@@ -36,15 +28,24 @@ def summary(name: str, report: Report) -> str:
     return _SECTIONS[name][1](report)
 
 
-def write_report(folder: Path, out: Path) -> None:
+def write_report(folder: Path, out: Path, *, paper: bool = False) -> None:
     """The results page from ``<evaluation>.json`` files.
 
     ``notes.md`` in the folder, where there is one, opens the page; ``<evaluation>.md`` and
     ``<evaluation>.png`` follow their tables.
 
+    Args:
+        folder: of the results.
+        out: the Markdown file.
+        paper: write the page of the paper's tables instead, which also says what was not run.
+
     Raises:
         ClueError: no result file, or an unreadable one.
     """
+    if paper:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(paper_page(folder), encoding='utf-8')
+        return
     found = {
         name: folder / f'{name}.json' for name in _SECTIONS if (folder / f'{name}.json').is_file()
     }
@@ -190,7 +191,8 @@ def _latency(scores: Report) -> str:
 def _variants(report: Report) -> str:
     rows = []
     for name, row in report['variants'].items():
-        paper = _PAPER.get(name, (None, None))
+        # Of a 3B model on other data: for the order of the rows only.
+        paper = [scores[-1] for scores in TABLE_1.get(name, ())] or [None, None]
         rows.append(
             [name, row['block'], row['trained_parameters'],
              *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),

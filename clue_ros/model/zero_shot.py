@@ -48,12 +48,15 @@ class ZeroShotDetector:
         model: any image-text-to-text model of transformers.
         processor: its processor, with a chat template.
         prompt: the question; ``{text}`` stands for the request.
+
+    Attributes:
+        prompt: as given.
     """
 
     def __init__(self, model: Any, processor: Any, *, prompt: str = PROMPT) -> None:
         self._model = model.eval()
         self._processor = processor
-        self._prompt = prompt
+        self.prompt = prompt
         self._yes = _first_ids(processor.tokenizer, ('yes', 'Yes', ' yes', ' Yes', 'YES'))
         self._no = _first_ids(processor.tokenizer, ('no', 'No', ' no', ' No', 'NO'))
         both = self._yes & self._no
@@ -123,7 +126,7 @@ class ZeroShotDetector:
             BadImageError, InvalidRequestError: unusable input.
         """
         picture = Image.fromarray(check_image(image))
-        question = self._prompt.format(text=clean_text(text))
+        question = self.prompt.format(text=clean_text(text))
         content = [{'type': 'image', 'image': picture}, {'type': 'text', 'text': question}]
         inputs = self._processor.apply_chat_template(
             [{'role': 'user', 'content': content}],
