@@ -10,6 +10,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from clue_ros.action import Resolve
@@ -93,6 +94,8 @@ class ResolveServer:
             self._node.get_logger().error(f'goal failed: {message}')
         finally:
             del self._goals[bytes(handle.goal_id.uuid)]
+            # The handle lives on until its result expires; the image must not.
+            handle.request.image = Image()
         if result.turn.status == TurnMessage.GROUNDED:
             handle.succeed()
         elif handle.is_cancel_requested:

@@ -24,6 +24,7 @@ from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
@@ -150,6 +151,13 @@ class Robot:
 
         return self.node.create_subscription(kind, topic, keep, qos)
 
+    def destroy(self, entity) -> None:
+        """On the executor's thread: taken away beneath it, an entity would end its spin."""
+        take = self.node.destroy_publisher
+        if isinstance(entity, Subscription):
+            take = self.node.destroy_subscription
+        self.wait(self._executor.create_task(take, entity))
+
     def forget(self) -> None:
         with self._arrived:
             self.heard = {}
@@ -246,6 +254,22 @@ class Robot:
                 return False
 
         self.until(is_active)
+        # On a loaded machine the node may learn of a client later than the client of the node; an
+        # answer before that is lost. So each client is tried until it is answered.
+        for client, request in (
+            (self.ground_client, Ground.Request()),
+            (self.turn_client, DialogTurn.Request(dialog_id='none', reply='hello')),
+            (self.detect_client, DetectAmbiguity.Request()),
+            (self.cancel_client, CancelDialog.Request(dialog_id='none')),
+        ):
+
+            def is_answered(client=client, request=request) -> bool:
+                try:
+                    return self.call(client, request, patience=3) is not None
+                except AssertionError:
+                    return False
+
+            self.until(is_answered)
 
     # ------------------------------------------------------------ parameters
     def set(self, **values):

@@ -127,7 +127,7 @@ def test_compressed_transport(robot, active):
     publisher.publish(message)
     time.sleep(0.3)
     assert code(robot.ground('the cup')) is ErrorCode.BAD_IMAGE
-    robot.node.destroy_publisher(publisher)
+    robot.destroy(publisher)
 
 
 def test_on_demand_subscribes_only_while_asked(robot, active):
@@ -156,7 +156,7 @@ def test_reliability_follows_the_publisher(robot, active):
     active()
     offers = robot.node.get_subscriptions_info_by_topic('/image')
     assert [offer.qos_profile.reliability for offer in offers] == [ReliabilityPolicy.BEST_EFFORT]
-    robot.node.destroy_publisher(reliable)
+    robot.destroy(reliable)
     robot.change('deactivate')
     robot.change('cleanup')
     active(image_reliability='reliable')
@@ -196,8 +196,8 @@ def test_overlays_are_drawn_for_those_who_look(robot, active):
     drawn = to_rgb(robot.wait_for('overlay'))
     edge = drawn[250, 318:326].astype(int)
     assert (np.abs(edge - (40, 200, 80)).max(axis=-1) < 30).any(), 'the green box begins at x 320'
-    robot.node.destroy_subscription(overlay)
-    robot.node.destroy_subscription(attention)
+    robot.destroy(overlay)
+    robot.destroy(attention)
 
 
 def depth_message(image: Image, metres: float, encoding='16UC1', width=None) -> Image:
@@ -249,8 +249,8 @@ def test_positions(robot, active):
                 'points' in robot.heard)  # fmt: skip
     assert robot.wait_for('points').header.frame_id == 'camera'
     assert len(robot.wait_for('markers').markers) == 2
-    robot.node.destroy_subscription(cloud)
-    robot.node.destroy_subscription(markers)
+    robot.destroy(cloud)
+    robot.destroy(markers)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Malformed messages and requests: each is answered with a code or ignored, and nothing else breaks."""
+"""Malformed messages and requests: each is answered with a code, or ignored with a warning."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from clue_ros.core.errors import ErrorCode
 NAN, INF = float('nan'), float('inf')
 TEXTS = [
     '', ' ', '\t\n', '\x00', '\x00' * 100, '\u200b\u200b', '\u202e\u202d', 'x' * 20_000, 'ä' * 1001,
-    'the mug ' * 2500, '<loc0001>' * 4, '<eos>', 'a < b', '😀😀', '？！', '…', '-' * 900, '\ud7ff\ue000',
-    '"; rm -rf /', "' OR 1=1 --", '%s%s%n', '{0}{1}', '../../etc/passwd', '\\x00\\', 'NaN', '0',
+    'the mug ' * 2500, '<loc0001>' * 4, '<eos>', 'a < b', '😀😀', '？！', '…', '-' * 900,
+    '\ud7ff\ue000', '"; rm -rf /', "' OR 1=1 --", '%s%s%n', '{0}{1}', '../../etc/passwd', '\\x00\\', 'NaN', '0',
 ]  # fmt: skip
 # The scripted engine takes everything that is text; these have no word in them, or model syntax.
 REFUSED = {'', ' ', '\t\n', '\x00', '\x00' * 100, '\u200b\u200b', '\u202e\u202d', 'x' * 20_000,
@@ -59,7 +59,8 @@ def random_images(count: int) -> list[Image]:
 
 
 IMAGES = [
-    *(image(encoding=name) for name in ('', 'rgb', 'jpeg', '32FC1', 'RGB8', 'x' * 2000, 'rgba8', 'nv21')),
+    *(image(encoding=name) for name in ('', 'rgb', 'jpeg', '32FC1', 'RGB8', 'x' * 2000)),
+    *(image(encoding=name) for name in ('rgba8', 'nv21')),
     *(image(step=step) for step in (0, 1, 95, 97, 2**32 - 1)),
     *(image(width=side) for side in (0, 1000, 9000, 2**31, 2**32 - 1)),
     *(image(height=side) for side in (0, 1, 23, 25, 9000, 2**32 - 1)),
@@ -132,7 +133,7 @@ def test_texts(robot, open_dialog):
 
 def test_unknown_ids(robot, open_dialog):
     for name in [*TEXTS, open_dialog + ' ', open_dialog.upper(), open_dialog[:-1], 'dialog-1']:
-        if name:
+        if name.strip('\x00'):  # in C a text ends at the first zero: nothing is left of these
             assert code(robot.reply(name, 'left')) is ErrorCode.UNKNOWN_DIALOG
             assert robot.cancel(name).error_code == ErrorCode.UNKNOWN_DIALOG
 
@@ -192,8 +193,8 @@ def test_replies_out_of_order(robot, open_dialog):
         for _ in range(10)
     ]
     results = [robot.wait(future).turn for future in burst]
-    assert all(turn.status == Turn.QUESTION or code(turn) in
-               (ErrorCode.BUSY, ErrorCode.INVALID_REQUEST, ErrorCode.NONE) for turn in results)  # fmt: skip
+    allowed = {ErrorCode.NONE, ErrorCode.BUSY, ErrorCode.INVALID_REQUEST}
+    assert {code(turn) for turn in results} <= allowed
     assert any(turn.status != Turn.FAILED for turn in results)
 
 
@@ -274,7 +275,7 @@ def test_rapid_switching(robot, node):
     for _ in range(30):
         robot.speech.publish(String(data='cancel'))
     robot.until(lambda: robot.ground('the cup', image=image_message()).status == Turn.GROUNDED)
-    robot.node.destroy_publisher(listening)
+    robot.destroy(listening)
 
 
 def test_clients_that_do_not_wait(robot, node):
