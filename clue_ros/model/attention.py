@@ -142,18 +142,19 @@ def _tiled(
     allowed = None if mask is None else _stacked_mask(mask, query, key)
     output = torch.empty_like(stacked)
     heads, rows, length = stacked.shape[0], stacked.shape[1], keys.shape[2]
-    tile = _TILE_BYTES // (length * stacked.element_size())
+    tile = _TILE_BYTES // (length * torch.float32.itemsize)
     head_step, row_step = max(1, tile // rows), max(8, tile)
     for head in range(0, heads, head_step):
         some = slice(head, head + head_step)
         for row in range(0, rows, row_step):
             span = slice(row, row + row_step)
-            weights = torch.bmm(stacked[some, span], keys[some])
+            # In half precision only the products are; exp would magnify its rounding.
+            weights = torch.bmm(stacked[some, span], keys[some]).float()
             weights.sigmoid_().mul_(2 * softcap).sub_(softcap).exp_()
             if allowed is not None:
                 weights.mul_(allowed[some, span if allowed.shape[1] > 1 else slice(None)])
             total = weights.sum(-1, keepdim=True)
-            output[some, span] = torch.bmm(weights, values[some]).div_(total)
+            output[some, span] = torch.bmm(weights.to(values.dtype), values[some]).div_(total)
     return output.view(query.shape)
 
 
