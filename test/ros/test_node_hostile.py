@@ -21,7 +21,8 @@ NAN, INF = float('nan'), float('inf')
 TEXTS = [
     '', ' ', '\t\n', '\x00', '\x00' * 100, '\u200b\u200b', '\u202e\u202d', 'x' * 20_000, 'ä' * 1001,
     'the mug ' * 2500, '<loc0001>' * 4, '<eos>', 'a < b', '😀😀', '？！', '…', '-' * 900,
-    '\ud7ff\ue000', '"; rm -rf /', "' OR 1=1 --", '%s%s%n', '{0}{1}', '../../etc/passwd', '\\x00\\', 'NaN', '0',
+    '\ud7ff\ue000', '"; rm -rf /', "' OR 1=1 --",
+    '%s%s%n', '{0}{1}', '../../etc/passwd', '\\x00\\', 'NaN', '0',
 ]  # fmt: skip
 # The scripted engine takes everything that is text; these have no word in them, or model syntax.
 REFUSED = {'', ' ', '\t\n', '\x00', '\x00' * 100, '\u200b\u200b', '\u202e\u202d', 'x' * 20_000,
