@@ -27,7 +27,7 @@ from clue_ros.scenes.vocabulary import all_words
 @pytest.fixture(scope='module')
 def truths(graphics):
     """Many scenes: their truth hardly depends on the picture's size, so small pictures do."""
-    return [render_scene(910_000 + seed, 'standard', 96, 72) for seed in range(300)]
+    return [render_scene(910_000 + seed, 'standard', 96, 72) for seed in range(240)]
 
 
 @pytest.fixture(scope='module')
