@@ -84,14 +84,14 @@ def run(args: argparse.Namespace) -> int:
 def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.ambiguity import evaluate_ambiguity
     from clue_ros.evaluation.predictions import Prediction, write_predictions
-    from clue_ros.evaluation.session import has_split, open_sources, run_record
+    from clue_ros.evaluation.session import gather, has_split, open_sources, run_record
     from clue_ros.model.checkpoint import load_checkpoint
 
     has_train = not args.zero_shot and has_split(args.data, 'train')
     names = (*TEST_SPLITS, *(['train'] if has_train else []))
     splits = open_sources(args.data, names, skip_bad=args.skip_bad)
     tests = {name: source for name, source in splits.items() if name in TEST_SPLITS}
-    openings = {name: source.openings(args.n) for name, source in tests.items()}
+    openings = gather(tests, lambda source: source.openings(args.n), 'ambiguity labels')
     kept: list[Prediction] = []
     if args.zero_shot:
         from clue_ros.evaluation.chat import evaluate_chat
@@ -116,13 +116,13 @@ def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
 def _grounding(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.grounding import evaluate_grounding
     from clue_ros.evaluation.predictions import Prediction, write_predictions
-    from clue_ros.evaluation.session import open_sources, run_record
+    from clue_ros.evaluation.session import gather, open_sources, run_record
     from clue_ros.evaluation.tio_log import export_log
     from clue_ros.model.checkpoint import load_checkpoint
 
     splits = open_sources(args.data, TEST_SPLITS, skip_bad=args.skip_bad)
     checkpoint = load_checkpoint(args.model)
-    samples = {name: source.dialogs(args.n) for name, source in splits.items()}
+    samples = gather(splits, lambda source: source.dialogs(args.n), 'boxes')
     kept: list[Prediction] = []
     report = evaluate_grounding(checkpoint, samples, kept=kept)
     report = run_record(args.model, splits) | report

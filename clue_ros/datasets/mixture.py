@@ -42,7 +42,7 @@ def read_dataset1(folders: Sequence[Path], report: RowReport) -> Iterator[Sample
         report: decides about broken rows.
 
     Raises:
-        InvalidRequestError: not two folders, or fewer scenes than the paper has.
+        InvalidRequestError: not two folders, or no scenes in the first.
     """
     if len(folders) != 2:
         raise InvalidRequestError(
@@ -51,15 +51,15 @@ def read_dataset1(folders: Sequence[Path], report: RowReport) -> Iterator[Sample
             got=f'{len(folders)}',
             remedy='Render scenes with "clue scenes render --n 2000 --seed 0 --out SCENES".',
         )
-    scenes = list(islice(_scene_pairs(folders[0]), 2 * SCENES))
+    scenes = list(islice(_scene_pairs(folders[0], report), 2 * SCENES))
     splits = split_by_image(sample.image_id for sample in scenes)
     for sample in scenes:
         yield replace(sample, split=splits[sample.image_id])
     yield from _draw(list(read_it2p(folders[1:], report)))
 
 
-def _scene_pairs(folder: Path) -> Iterator[Sample]:
-    """Two requests per scene; scenes without such a pair are passed over."""
+def _scene_pairs(folder: Path, report: RowReport) -> Iterator[Sample]:
+    """Two requests per scene; scenes without such a pair are passed over and counted."""
     found = [path for split, path in split_folders(folder).items() if split != 'shifted']
     if not found:
         raise InvalidRequestError(
@@ -72,6 +72,7 @@ def _scene_pairs(folder: Path) -> Iterator[Sample]:
             several = _choose(truth, [d for d, fitting in entries if len(fitting) > 1])
             single = _choose(truth, [d for d, fitting in entries if len(fitting) == 1])
             if several is None or single is None:
+                report.note('scenes without an ambiguous and a clear request of this form')
                 continue
             for description in (several, single):
                 yield _sample(store, index, description, dict(entries)[description])

@@ -67,7 +67,7 @@ class Dataset:
         Raises:
             BadRowError: a row is broken and broken rows are fatal.
         """
-        self.report = RowReport(skip_bad=self.report.skip_bad)
+        self._begin()
         for place in range(len(self.parts)):
             for sample in self._read(place):
                 if split is None or sample.split == split:
@@ -86,6 +86,7 @@ class Dataset:
             later_turns: share of samples that are dialogs with a reply; only rendered scenes have
                 such samples with a label, so it is theirs alone.
         """
+        self._begin()
         found: list[Sample] = []
         for place, part in enumerate(self.parts):
             scenes = _scenes(part, split)
@@ -102,6 +103,7 @@ class Dataset:
 
     def dialogs(self, split: str, count: int = 0) -> list[Sample]:
         """Samples whose dialog ends with a known box, or with the mark that nothing fits."""
+        self._begin()
         found: list[Sample] = []
         for place, part in enumerate(self.parts):
             scenes = _scenes(part, split)
@@ -114,6 +116,10 @@ class Dataset:
                     if sample.split == split and (sample.box is not None or sample.absent)
                 ]
         return _at_most(found, count)
+
+    def _begin(self) -> None:
+        """Count broken rows anew: each reading meets the same ones."""
+        self.report = RowReport(skip_bad=self.report.skip_bad)
 
     def _read(self, place: int) -> Iterator[Sample]:
         """The samples of one part; two parts may use the same names for different pictures."""

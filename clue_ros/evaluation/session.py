@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +83,30 @@ def open_sources(
             f'data set {data}',
             [f'no sample in the splits {", ".join(names)}, only in {", ".join(counts) or "none"}'],
             remedy='Look at it with "clue data check".',
+        )
+    return found
+
+
+def gather(
+    sources: Mapping[str, Source], ask: Callable[[Source], Sequence[Sample]], what: str
+) -> dict[str, list[Sample]]:
+    """What the splits answer; those that have nothing are left out.
+
+    Args:
+        sources: by split.
+        ask: takes the samples of a split.
+        what: they are, for the error.
+
+    Raises:
+        SettingsError: no split has any.
+    """
+    asked = {name: list(ask(source)) for name, source in sources.items()}
+    found = {name: samples for name, samples in asked.items() if samples}
+    if not found:
+        raise SettingsError(
+            'evaluation data',
+            [f'no {what} in the splits {", ".join(sources)}'],
+            remedy='"clue data check" tells what the data set has.',
         )
     return found
 

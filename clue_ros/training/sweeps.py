@@ -16,7 +16,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.ambiguity import with_labels
 from clue_ros.evaluation.grounding import grounding_scores
 from clue_ros.evaluation.predict import detector_logits, guess_boxes
-from clue_ros.evaluation.session import open_sources, run_record
+from clue_ros.evaluation.session import gather, open_sources, run_record
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import probabilities
@@ -76,7 +76,7 @@ def open_bench(
     session = Run.start(settings.run, settings.loop.seed)
     detector_training.check_block(settings.block, session.backbone)
     splits = open_sources(data, TEST_SPLITS)
-    tests = {name: source.openings(count) for name, source in splits.items()}
+    tests = gather(splits, lambda source: source.openings(count), 'ambiguity labels')
     train = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
     spoken = list(session.dialogs('train', dialogs)) if dialogs else []

@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from clue_ros.cli.main import main
 from clue_ros.core.errors import CheckpointError
 from clue_ros.evaluation.session import open_splits
+from clue_ros.imaging.files import save_image
 from clue_ros.model.checkpoint import load_checkpoint
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.scenes.presets import SPLIT_SEEDS
@@ -210,6 +212,42 @@ def test_variants_and_layers_have_their_rows(
     )
     assert sorted(report['layers']) == ['0', '1', '2', '3']
     assert (results / 'layers.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_public_data_predictions_and_comparison(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / 'own'
+    data.mkdir()
+    rows = []
+    for number in range(6):
+        picture = np.random.default_rng(number).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+        save_image(data / f'{number}.png', picture)
+        row = {'image': f'{number}.png', 'text': 'get the mug', 'box': [4, 4, 30, 40]}
+        rows.append(row | {'ambiguous': number % 2 == 0})
+    (data / 'test.jsonl').write_text(
+        ''.join(f'{json.dumps(row)}\n' for row in [*rows, {'text': 1}])
+    )
+    said, boxes, log = (tmp_path / name for name in ('a.jsonl', 'g.jsonl', 'tio.jsonl'))
+    more = ['--skip-bad', '--predictions']
+    report = evaluate(tmp_path, model, data, 'ambiguity', *more, str(said))
+    assert report['test']['n'] == 6
+    assert report['data']['test'] == {'source': str(data), 'skipped': 1}
+    assert 'shifted' not in report
+    report = evaluate(tmp_path, model, data, 'grounding', *more, str(boxes), '--tio-log', str(log))
+    assert report['test']['n'] == 6
+    assert main(['eval', 'report', str(tmp_path), '--out', str(tmp_path / 'page.md')]) == 0
+    capsys.readouterr()
+
+    assert main(['eval', 'rescore', str(boxes), '--json', str(tmp_path / 'again.json')]) == 0
+    again = json.loads((tmp_path / 'again.json').read_text())
+    assert again['test']['mean_iou'] == report['test']['mean_iou']
+    assert main(['eval', 'compare', str(said), str(said)]) == 0
+    assert '6 samples in common' in capsys.readouterr().out
+    assert main(['eval', 'compare', str(said), str(boxes)]) == 1
+    assert main(['eval', 'tio-log', str(log)]) == 0
+    assert main(['eval', 'tio-log', str(said)]) == 1
+    assert 'TiO result log' in capsys.readouterr().err
 
 
 def test_report_is_one_page_of_all_results(results: Path, tmp_path: Path) -> None:
