@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from clue_ros.msg import Turn
 from robot import image_message
 
@@ -36,6 +37,7 @@ def serve(robot, number: int) -> None:
     robot.forget()
 
 
+@pytest.mark.soak
 def test_memory_stays(robot, start_scripted):
     process = start_scripted('auto_start:=true')
     robot.until_active()

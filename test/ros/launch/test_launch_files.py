@@ -1,4 +1,4 @@
-"""The launch files under the real launch system: arguments described, nodes up, a request served."""
+"""The launch files under the real launch system: arguments, nodes, a request served."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.launch
 launch_pytest = pytest.importorskip(
     'launch_pytest', reason='needs a ROS installation: launch_pytest not found'
 )
