@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from clue_ros.core.errors import InvalidRequestError
+from clue_ros.core.errors import BadImageError, InvalidRequestError
+from clue_ros.imaging.files import save_image
+from clue_ros.imaging.sheet import contact_sheet
 from clue_ros.scenes.scene import Scene
 
-_COLUMNS = 4
-_GAP = 2
 _BOX, _OUTLINE, _TEXT = (255, 0, 255), (0, 255, 255), (255, 255, 255)
 
 
@@ -36,27 +36,18 @@ def labelled_picture(scene: Scene) -> npt.NDArray[np.uint8]:
 def write_sheet(
     scenes: Sequence[Scene], path: Path, *, count: int = 24, labelled: bool = True
 ) -> None:
-    """Write the first ``count`` scenes as one PNG or JPEG.
+    """Write the first ``count`` scenes as one picture.
 
     Raises:
         InvalidRequestError: no scenes, or a path that cannot be written.
     """
-    if not scenes:
-        raise InvalidRequestError('contact sheet', expected='at least one scene', got='none')
     chosen = [scenes[index] for index in range(min(count, len(scenes)))]
-    height, width = chosen[0].image.shape[:2]
-    rows = -(-len(chosen) // _COLUMNS)
-    sheet = np.zeros((rows * (height + _GAP), _COLUMNS * (width + _GAP), 3), np.uint8)
-    for index, scene in enumerate(chosen):
-        top, left = divmod(index, _COLUMNS)
-        y, x = top * (height + _GAP), left * (width + _GAP)
-        sheet[y : y + height, x : x + width] = labelled_picture(scene) if labelled else scene.image
-    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [labelled_picture(scene) if labelled else scene.image for scene in chosen]
+    sheet = contact_sheet(pictures)
     try:
-        written = cv2.imwrite(str(path), sheet[..., ::-1])
-    except cv2.error:
-        written = False
-    if not written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, sheet)
+    except (OSError, BadImageError) as error:
         raise InvalidRequestError(
-            f'cannot write {path}', expected='a .png or .jpg that can be written'
-        )
+            f'cannot write {path}', expected='a .png or .jpg that can be written', got=str(error)
+        ) from error

@@ -71,7 +71,7 @@ def test_sheet_shows_boxes(tmp_path):
 
 
 def test_sheet_errors(tmp_path):
-    with pytest.raises(InvalidRequestError, match='at least one scene'):
+    with pytest.raises(InvalidRequestError, match='at least one picture'):
         write_sheet([], tmp_path / 'sheet.png')
     with pytest.raises(InvalidRequestError, match='cannot write'):
         write_sheet(ShippedScenes(), tmp_path / 'sheet.nonsense')
