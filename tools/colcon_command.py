@@ -37,6 +37,9 @@ def colcon(root: Path, prefix: Path, arguments: Sequence[str]) -> None:
     variables |= {
         'AMENT_PREFIX_PATH': str(prefix),
         'CMAKE_PREFIX_PATH': str(prefix),
+        # Not colcon's own choice, which starts no second compiler while the machine is busy, and
+        # not the flags of the make that runs this.
+        'MAKEFLAGS': f'-j{os.cpu_count()}',
         'COLCON_LOG_LEVEL': 'error',  # it warns that this prefix has no local_setup files
         'PATH': f'{prefix / "bin"}{os.pathsep}{os.environ["PATH"]}',
         'VIRTUAL_ENV': str(prefix),
