@@ -173,14 +173,23 @@ class _BoxWalk(_OneKindWalk):
     def __init__(self, words: Vocabulary, *, or_nothing: bool) -> None:
         super().__init__(words, 'box')
         self._or_nothing = or_nothing
+        self._ends = False
         self._bins: list[int] = []
+
+    def observe(self, log_probabilities: Tensor) -> None:
+        if self._or_nothing and not self._bins:
+            # A box spreads its probability over neighbouring locations: the sums are compared.
+            columns = log_probabilities.softmax(-1)
+            self._ends = bool(columns[LOCATION_BINS] > columns[:LOCATION_BINS].sum())
 
     def allowed(self) -> Tensor:
         mask = torch.zeros(
             LOCATION_BINS + 1, dtype=torch.bool, device=self._words.location_ids.device
         )
-        mask[slice(*allowed_bins(self._bins))] = True
-        mask[LOCATION_BINS] = self._or_nothing and not self._bins
+        if self._ends:
+            mask[LOCATION_BINS] = True
+        else:
+            mask[slice(*allowed_bins(self._bins))] = True
         return mask
 
     def advance(self, token: int) -> None:
@@ -202,6 +211,10 @@ class _BoxesWalk(_OneKindWalk):
     @property
     def scope(self) -> Scope:
         return Scope.VOCABULARY if self._box.finished else Scope.LOCATIONS
+
+    def observe(self, log_probabilities: Tensor) -> None:
+        if not self._box.finished:
+            self._box.observe(log_probabilities)
 
     def allowed(self) -> Tensor:
         words = self._words
