@@ -192,7 +192,8 @@ def _variants(report: Report) -> str:
     rows = []
     for name, row in report['variants'].items():
         # Of a 3B model on other data: for the order of the rows only.
-        paper = [scores[-1] for scores in TABLE_1.get(name, ())] or [None, None]
+        paper: list[float | None] = [scores[-1] for scores in TABLE_1.get(name, ())]
+        paper = paper or [None, None]
         rows.append(
             [name, row['block'], row['trained_parameters'],
              *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
