@@ -265,7 +265,7 @@ def _training(parser: argparse.ArgumentParser, text: str, *, required: bool = Tr
 def _settings(args: argparse.Namespace, path: Path, kind: type) -> Any:
     from clue_ros.training.settings import load_settings
 
-    settings = load_settings(path, kind, {})
+    settings: Any = load_settings(path, kind, {})
     run_settings = dataclasses.replace(
         settings.run,
         data=args.data,
