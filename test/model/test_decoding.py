@@ -9,9 +9,11 @@ import threading
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from clue_ros.core.errors import CanceledError, InvalidRequestError
 from clue_ros.core.locations import check_bins, parse_output
+from clue_ros.model import decoding
 from clue_ros.model.decoding import decode, decode_batch
 from clue_ros.model.grammar import (
     BoxesGrammar,
@@ -20,6 +22,7 @@ from clue_ros.model.grammar import (
     QuestionGrammar,
     TextGrammar,
 )
+from clue_ros.model.prefix import run_step
 from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.model.random_weights import random_backbone
 
@@ -245,3 +248,31 @@ def test_grammar_settings_are_checked():
         else:
             with pytest.raises(InvalidRequestError):
                 BoxesGrammar(boxes, label)
+
+
+def test_compiled_steps_share_one_graph_and_give_the_same_answer(monkeypatch):
+    # Traced without a compiler: fast, and fails on whatever cannot be compiled whole.
+    counter = CompileCounter()
+    step = torch.compile(run_step, backend=counter, fullgraph=True)
+    monkeypatch.setattr(decoding, '_compiled_step', lambda: step)
+    backbone, features, _, _ = make_case(sliding_window=9)
+    image, batch = single(backbone, features)
+    eager = decode(backbone, image, batch, QuestionGrammar(), max_new_tokens=8)
+    compiled = decode(backbone, image, batch, QuestionGrammar(), max_new_tokens=8, compiled=True)
+    assert compiled.token_ids == eager.token_ids
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize(('ending', 'kind'), [(0.4, 'boxes'), (0.6, 'nothing')])
+def test_a_box_spread_over_many_locations_outweighs_the_end(ending, kind):
+    """The end has the likeliest single token in both cases, but half of the probability in one."""
+    backbone = make_case(0)[0]
+    columns = torch.full((1025,), (1 - ending) / 1024)
+    columns[1024] = ending
+    walk = BoxesGrammar().begin(backbone.vocabulary)
+    walk.observe(columns.log())
+    token = int(columns.masked_fill(~walk.allowed(), 0.0).argmax())
+    chosen = backbone.eos_id if token == 1024 else int(backbone.location_ids[token])
+    walk.advance(chosen)
+    assert walk.kind == kind
+    assert walk.finished == (kind == 'nothing')
