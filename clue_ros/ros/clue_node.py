@@ -280,8 +280,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
     def end_dialogs(self, ended: threading.Event) -> None:
         """Cancel whatever goes on; ``ended`` is set when the answers are out."""
-        if self._conversations is not None:
-            self._conversations.cancel()
+        self._guarded('deactivate', self._deactivate)
         self._alarms.at(time.monotonic() + _ANSWERS_OUT_S, ended.set)
 
     def close(self) -> None:
@@ -323,7 +322,7 @@ def main(load: Loader = load_engine) -> int:
         ended = threading.Event()
         executor.create_task(node.end_dialogs, ended)
         ended.wait(_GOODBYE_S)
-    executor.shutdown()
+    executor.shutdown(timeout_sec=_GOODBYE_S)
     spinner.join(_GOODBYE_S)
     node.close()
     rclpy.try_shutdown()

@@ -129,6 +129,7 @@ class Conversations:
             on_open: called with the dialog before the model thinks about it.
         """
         header = request.image.header if request.image is not None else Header()
+        begin = time.perf_counter()
         try:
             settings = self._settings()
             deadline = self._deadline(request.timeout, settings)
@@ -140,12 +141,13 @@ class Conversations:
                 settings,
                 self._transforms,
             )
-            return await self._open(dialog, sight, request, settings, deadline, on_open)
+            return await self._open(dialog, sight, request, settings, deadline, begin, on_open)
         except Exception as error:
             return self._refuse(error, header)
 
     async def correct(self, text: str, confidence: float) -> TurnMessage:
         """Take the last grounded dialog up again: the person did not mean that box."""
+        begin = time.perf_counter()
         try:
             last, settings = self.last_box, self._settings()
             if last is None:
@@ -155,7 +157,7 @@ class Conversations:
             self._worker.check_free()
             request = Request(text, confidence=confidence)
             deadline = self._deadline(0.0, settings)
-            return await self._open(dialog, last.sight, request, settings, deadline, None)
+            return await self._open(dialog, last.sight, request, settings, deadline, begin, None)
         except Exception as error:
             return self._refuse(error, Header())
 
@@ -166,6 +168,7 @@ class Conversations:
         request: Request,
         settings: NodeSettings,
         deadline: float,
+        begin: float,
         on_open: Callable[[Entry], None] | None,
     ) -> TurnMessage:
         entry = self.table.open(
@@ -180,12 +183,13 @@ class Conversations:
         if on_open is not None:
             on_open(entry)
         self._publish_state()
-        return await self._think(entry, settings, deadline)
+        return await self._think(entry, settings, deadline, begin)
 
     async def reply(
         self, dialog_id: str, text: str, timeout: float = 0.0, confidence: float = float('nan')
     ) -> TurnMessage:
         """Answer the open question of a dialog, and take its next turn. Never raises."""
+        begin = time.perf_counter()
         try:
             settings = self._settings()
             entry = self.table.get(dialog_id)
@@ -202,7 +206,7 @@ class Conversations:
         except Exception as error:
             return self._refuse(error, Header(), dialog_id)
         self._publish_state()
-        return await self._think(entry, settings, deadline)
+        return await self._think(entry, settings, deadline, begin)
 
     async def detect(
         self, instruction: str, image: Image | None, timeout: float
@@ -279,10 +283,11 @@ class Conversations:
             return Snapshot(lambda: image, header=image.header)
         return await self._camera.snapshot(settings, min_stamp, deadline)
 
-    async def _think(self, entry: Entry, settings: NodeSettings, deadline: float) -> TurnMessage:
+    async def _think(
+        self, entry: Entry, settings: NodeSettings, deadline: float, begin: float
+    ) -> TurnMessage:
         if not entry.state.is_open:
             return self._ended(entry)
-        begin = time.perf_counter()
         dialog, sight, max_turns = entry.dialog, entry.view, entry.max_turns
 
         def work(token: Token) -> Outcome:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clue_ros.core.boxes import Box, iou
-from clue_ros.core.errors import ErrorCode
+from clue_ros.core.errors import ErrorCode, InvalidRequestError
 from clue_ros.imaging.files import load_image, save_image
 from clue_ros.imaging.sheet import contact_sheet
 from clue_ros.msg import Turn
@@ -25,6 +25,7 @@ START_S = 120.0
 SCENE_S = 30.0
 DIALOG_S = 60.0
 _SCENES_PER_SEED = 100
+_SCENES_TRIED = 25
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,14 @@ def _first_scene(seed: int) -> int:
 
 def _find_scene(stage: Stage, part: Part, seed: int) -> tuple[int, SceneTruth, Task]:
     """The next scene that has what the part is to show."""
-    while True:
-        truth = stage.show_scene(seed, SCENE_S)
-        task = choose_task(part, truth, seed)
+    for place in range(seed, seed + _SCENES_TRIED):
+        truth = stage.show_scene(place, SCENE_S)
+        task = choose_task(part, truth, place)
         if task is not None:
-            # Of shipped scenes the truth has a seed of its own, by which the person knows it.
-            return seed, truth, task
-        seed += 1
+            return place, truth, task
+    raise InvalidRequestError(
+        f'no scene from {seed} on shows "{part.title}"', remedy='Choose another --seed.'
+    )
 
 
 def _play_part(
