@@ -158,9 +158,7 @@ def test_message_has_these_fields_in_this_order(name: str) -> None:
 def test_service_has_these_fields_in_this_order(name: str) -> None:
     service = generated('srv', name)
     found = fields(service.Request), fields(service.Response)
-    assert [list(part.items()) for part in found] == [
-        list(part.items()) for part in SERVICES[name]
-    ]
+    assert [list(part.items()) for part in found] == [list(part.items()) for part in SERVICES[name]]
 
 
 @pytest.mark.parametrize('part', RESOLVE)
