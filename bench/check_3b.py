@@ -39,10 +39,6 @@ def main(argv: list[str] | None = None) -> int:
     box = clue.ground(image, REQUEST)
     _report('ground', {} if box is None else box.timings, peak_mb(device))
 
-    # The same on another image: without the first run's one-time costs.
-    other = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
-    _report('detect, warm', clue.detect(other, REQUEST).timings, peak_mb(device))
-
     over = peak_mb(device) - weights
     print(
         f'weights {weights:.0f} MB, peak {weights + over:.0f} MB: {over:.0f} MB above the weights'

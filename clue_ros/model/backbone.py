@@ -13,6 +13,7 @@ from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerB
 
 from clue_ros.core.errors import CheckpointError, InvalidRequestError
 from clue_ros.model import attention
+from clue_ros.model.half_precision import wide_products
 from clue_ros.model.loading import load_model, load_tokenizer, resolve_source
 from clue_ros.model.preprocessing import preprocess
 from clue_ros.model.vocabulary import Vocabulary
@@ -196,7 +197,8 @@ class Backbone:
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Vision tower and projector: float[B, 3, S, S] -> float[B, N, D], grid row-major."""
-        features: Tensor = self.model.get_image_features(pixels).pooler_output
+        with wide_products(self.model.lm_head.weight):
+            features: Tensor = self.model.get_image_features(pixels).pooler_output
         return features
 
 

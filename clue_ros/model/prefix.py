@@ -8,6 +8,7 @@ from torch import Tensor
 
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.half_precision import wide_products
 from clue_ros.model.kv_cache import FilledKeys, KeyValueCache
 from clue_ros.model.masks import prefix_mask, step_mask
 from clue_ros.model.projections import Rotary, project_keys, project_values
@@ -129,9 +130,10 @@ def _run_block(
     mask: Tensor | None,
     cache: Any,
 ) -> Tensor:
-    output: Tensor = backbone.layers[block](
-        hidden, position_embeddings=rotary, attention_mask=mask, past_key_values=cache
-    )
+    with wide_products(hidden):
+        output: Tensor = backbone.layers[block](
+            hidden, position_embeddings=rotary, attention_mask=mask, past_key_values=cache
+        )
     return output
 
 
