@@ -20,12 +20,12 @@ SHAPE = Shape(
     image_size=64, patch_size=16, width=32, vision_blocks=2, vision_heads=2, vision_hidden=48,
     blocks=3, heads=2, key_value_heads=1, head_width=16, hidden=48,
 )  # fmt: skip
-WIDTH, HEIGHT, COUNT = 96, 72, 8
+WIDTH, HEIGHT, COUNT = 320, 240, 8
 # Kind, colour and box of each object in a hand-drawn scene.
 OBJECTS = (
-    ('mug', 'red', (6, 20, 26, 44)),
-    ('mug', 'blue', (40, 24, 60, 48)),
-    ('bowl', 'red', (70, 40, 92, 62)),
+    ('mug', 'red', (20, 66, 86, 146)),
+    ('mug', 'blue', (133, 80, 200, 160)),
+    ('bowl', 'red', (233, 133, 306, 206)),
 )
 
 
@@ -67,7 +67,7 @@ def make_scene(seed: int) -> Scene:
         width=WIDTH,
         height=HEIGHT,
         objects=tuple(objects),
-        intrinsics=np.array([[100.0, 0, 48], [0, 100, 36], [0, 0, 1]]),
+        intrinsics=np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]]),
         camera_pose=pose,
         image=image,
         masks=masks,

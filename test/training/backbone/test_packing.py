@@ -117,9 +117,7 @@ def test_official_mask_is_the_engines(
     mine, recorded = _hidden(model, features, batch, official=True)
     backbone = Backbone.from_model(model, tokenizer)
     suffix = tokenizer.decode(tokens.ids[tokens.prefix : -1])
-    prompt = build_prompt(
-        backbone, 'detect the mug please', conditioning='detect', suffix=suffix
-    )
+    prompt = build_prompt(backbone, 'detect the mug please', conditioning='detect', suffix=suffix)
     assert prompt.ids[16:] == tokens.ids
     engine = model.model.language_model.norm(
         run_blocks(backbone, features, collate(backbone, [prompt]))
