@@ -71,7 +71,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
 ) -> None:
     from clue_ros.training.backbone import stage_language
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     real, calls = stage_language.language_loss, []
@@ -80,11 +80,11 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
         calls.append(1)
         # Validation calls as well: this is within the second half of the first language stage.
         if len(calls) == 6:
-            raise Stopped
+            raise StoppedError
         return real(*args, **kwargs)
 
     monkeypatch.setattr(stage_language, 'language_loss', stops_once)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run(settings, tmp_path / 'again')
     assert json.loads((tmp_path / 'again' / 'align' / 'state.json').read_text())['step'] == 2
     run(settings, tmp_path / 'again', resume=True)
