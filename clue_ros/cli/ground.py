@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_clue(args: argparse.Namespace) -> Clue:
     """The model of :func:`add_model_arguments`, its settings changed as the arguments say."""
-    from clue_ros.model.clue import Clue  # torch takes seconds: not before the picture is read
+    from transformers.utils import logging  # torch takes seconds: not before the picture is read
 
+    from clue_ros.model.clue import Clue
+
+    # Loading a small model needs no bar, and what its libraries will change is not the user's.
+    logging.disable_progress_bar()
+    warnings.filterwarnings('ignore', category=FutureWarning, module='transformers')
     clue = Clue.from_pretrained(
         args.model, revision=args.revision, device=args.device, dtype=args.dtype
     )
