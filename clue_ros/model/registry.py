@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +27,12 @@ class ModelEntry:
 
 
 def embedded_folder() -> Path:
-    """Where the embedded model lies in the installed package."""
-    return Path(str(importlib.resources.files('clue_ros').joinpath('models', EMBEDDED_MODEL)))
+    """Where the embedded model lies: beside this very code.
+
+    ``importlib.resources`` would look in the first place that ``clue_ros`` merges, which may be the
+    generated messages'.
+    """
+    return Path(__file__).resolve().parent.parent / 'models' / EMBEDDED_MODEL
 
 
 def find_model(source: str | Path, revision: str | None = None) -> Path:
