@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clue_ros.ros.task import Task
+from clue_ros.scenes.descriptions import Description
 from clue_ros.scenes.instructions import make_instructions
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.user import Style
@@ -39,13 +40,13 @@ PARTS = (
 def choose_task(part: Part, truth: SceneTruth, seed: int) -> Task | None:
     """A request about a scene that shows what the part is to show; None if it has none.
 
-    Requests by place ("the mug left of the bowl") are left to the evaluation: a person who watches
-    the demo should see at once who is right.
+    A person who watches the demo should see at once who is right: only requests that name a kind,
+    perhaps with its colour. Those by place or size are left to the evaluation.
     """
     for attempt in range(_TRIES):
         for instruction in make_instructions(truth, seed * _TRIES + attempt, count=4):
             wanted = 2 if part.ambiguous else 1
-            if len(instruction.referents) == wanted and instruction.description.relation is None:
+            if len(instruction.referents) == wanted and _is_plain(instruction.description):
                 rng = np.random.default_rng((seed, attempt))
                 return Task(
                     instruction=instruction.text,
@@ -56,3 +57,8 @@ def choose_task(part: Part, truth: SceneTruth, seed: int) -> Task | None:
                     scene=truth.seed,
                 )
     return None
+
+
+def _is_plain(description: Description) -> bool:
+    by_place_or_size = description.relation is not None or description.size is not None
+    return description.kind is not None and not by_place_or_size

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -16,7 +17,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from clue_ros.core.errors import DeadlineError
+from clue_ros.core.errors import ClueError, DeadlineError, ErrorCode
 from clue_ros.msg import Turn
 from clue_ros.ros.qos import LATCHED, OUTCOMES, PICTURES, SPEECH
 from clue_ros.ros.task import Task
@@ -24,6 +25,12 @@ from clue_ros.scenes.records import truth_from_json
 from clue_ros.scenes.scene import SceneTruth
 
 Value = TypeVar('Value')
+
+
+class ModelError(ClueError):
+    """The clue node could not load its model."""
+
+    code = ErrorCode.MODEL_NOT_READY
 
 
 class Stage:
@@ -47,6 +54,7 @@ class Stage:
         self.turns: list[Turn] = []
         self.overlays: list[Image] = []
         self.spoken: list[str] = []
+        self._model_problem = ''
         self._on_speech, self._on_turn = on_speech, on_turn
         rclpy.init()
         self._node = rclpy.create_node('demo')
@@ -59,6 +67,7 @@ class Stage:
             (String, 'speech', self._hear_speech, SPEECH),
             (Turn, 'clue/turn', self._hear_turn, OUTCOMES),
             (Image, 'clue/debug/overlay', self._hear_overlay, PICTURES),
+            (DiagnosticArray, '/diagnostics', self._hear_diagnostics, OUTCOMES),
         ):
             self._node.create_subscription(kind, topic, callback, qos)
         self._executor = SingleThreadedExecutor()
@@ -99,18 +108,26 @@ class Stage:
             self.overlays.append(message)
             self._news.notify_all()
 
+    def _hear_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith('model') and status.level == DiagnosticStatus.ERROR:
+                self._model_problem = status.message
+
     # --------------------------------------------------------------- acting
     def wait_until_active(self, patience: float) -> None:
         """Until the clue node serves.
 
         Raises:
-            DeadlineError: it does not.
+            ModelError: it cannot load its model.
+            DeadlineError: it does not in time.
             ProcessError: one of the nodes has ended.
         """
         end = time.monotonic() + patience
         while time.monotonic() < end:
             if self._call(self._state, GetState.Request(), end).current_state.label == 'active':
                 return
+            if self._model_problem:
+                raise ModelError(self._model_problem)
             time.sleep(0.1)
         raise DeadlineError(
             'the clue node did not become active', remedy='See clue_node.log in the output folder.'
