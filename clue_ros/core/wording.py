@@ -121,7 +121,7 @@ def _by_colour(candidates: Sequence[Candidate]) -> list[Phrase] | None:
 
 
 def _by_kind(candidates: Sequence[Candidate]) -> list[Phrase] | None:
-    kinds = [candidate.appearance.kind for candidate in candidates]
+    kinds = [_kind(candidate) for candidate in candidates]
     return [Phrase(kind) for kind in kinds] if _all_differ(kinds) else None
 
 
@@ -156,7 +156,7 @@ def _by_size(candidates: Sequence[Candidate]) -> list[Phrase] | None:
 
 def _by_appearance(candidates: Sequence[Candidate]) -> list[Phrase] | None:
     """Colour and kind, and size where these two do not suffice."""
-    looks = [candidate.appearance for candidate in candidates]
+    looks = [replace(one.appearance, kind=_kind(one)) for one in candidates]
     if any(not look.kind for look in looks):
         return None
     plain = [Phrase(look.kind, colour=look.colour) for look in looks]
@@ -176,7 +176,8 @@ def _by_group(candidates: Sequence[Candidate]) -> list[Phrase] | None:
     """Colour and kind, and the place within each group of equal ones."""
     groups: dict[Appearance, list[int]] = {}
     for index, candidate in enumerate(candidates):
-        groups.setdefault(replace(candidate.appearance, size=''), []).append(index)
+        looks = replace(candidate.appearance, size='', kind=_kind(candidate))
+        groups.setdefault(looks, []).append(index)
     if len(groups) < 2:
         return None
     phrases: dict[int, Phrase] = {}
@@ -232,11 +233,17 @@ def _with_tails(
 
 def _noun(candidate: Candidate) -> str:
     """The noun of the request where it names a kind, else what the object looks like."""
+    kind = _kind(candidate)
+    return kind if kind not in _GENERIC else 'one'
+
+
+def _kind(candidate: Candidate) -> str:
+    """The kind it was detected as; what it looks like only where the request named none.
+
+    Who asked for a can is not asked "the ball or the mug?" because a can is described as a ball.
+    """
     asked = Appearance.of(candidate.label).kind
-    if asked not in _GENERIC:
-        return asked
-    seen = candidate.appearance.kind
-    return seen if seen not in _GENERIC else 'one'
+    return asked if asked not in _GENERIC else candidate.appearance.kind
 
 
 def _all_differ(values: Sequence[str]) -> bool:

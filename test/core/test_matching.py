@@ -12,9 +12,11 @@ from clue_ros.core.matching import MatchKind, match_reply
 from clue_ros.core.wording import compose_question
 
 
-def candidate(description: str, x: float, y: float = 100, size: float = 40) -> Candidate:
+def candidate(
+    description: str, x: float, y: float = 100, size: float = 40, label: str = 'mug'
+) -> Candidate:
     return Candidate(
-        Box(x, y, x + size, y + size), (0, 0, 1, 1), label='mug', description=description
+        Box(x, y, x + size, y + size), (0, 0, 1, 1), label=label, description=description
     )
 
 
@@ -26,7 +28,7 @@ COLOURS = [
 TWINS = [candidate('red mug', 0), candidate('red mug', 200)]
 MIXED = [candidate('red mug', 0), candidate('red mug', 100), candidate('blue mug', 200)]
 DEEP = [candidate('red mug', 100, 300), candidate('red mug', 110, 100)]
-KINDS = [candidate('red mug', 0), candidate('red bottle', 100)]
+KINDS = [candidate('red mug', 0, label='object'), candidate('red bottle', 100, label='object')]
 
 
 def read(reply: str, candidates: list[Candidate]):
@@ -179,7 +181,11 @@ def test_any_text_is_read_without_failing(candidates, reply):
 
 
 def test_a_place_named_by_an_option_is_meant_as_the_option_says():
-    mugs = [candidate('red mug', 0, 200), candidate('red mug', 90, 300), candidate('red mug', 45, 0)]
+    mugs = [
+        candidate('red mug', 0, 200),
+        candidate('red mug', 90, 300),
+        candidate('red mug', 45, 0),
+    ]
     deep = ('the mug in the middle', 'the mug in front', 'the mug at the back')
     assert match_reply('the one in the middle', mugs, deep).kept == (0,)
     across = ('the mug on the left', 'the mug on the right', 'the mug in the middle')

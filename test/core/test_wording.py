@@ -143,6 +143,11 @@ def test_the_noun_of_the_request_is_kept():
     assert found == ('the red cup', 'the blue cup')
 
 
+def test_a_kind_that_was_asked_for_is_not_asked_about():
+    cans = [candidate('white ball', 0, label='can'), candidate('white mug', 100, label='can')]
+    assert options(*cans) == ('the can on the left', 'the can on the right')
+
+
 def test_a_generic_request_names_what_is_seen():
     found = options(
         candidate('red mug', 0, label='object'), candidate('red mug', 100, label='object')
