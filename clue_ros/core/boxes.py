@@ -44,22 +44,27 @@ class Box:
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
+        """Edges as ``(x_min, y_min, x_max, y_max)``, pixels."""
         return self.x_min, self.y_min, self.x_max, self.y_max
 
     @property
     def width(self) -> float:
+        """Extent along x, pixels."""
         return self.x_max - self.x_min
 
     @property
     def height(self) -> float:
+        """Extent along y, pixels."""
         return self.y_max - self.y_min
 
     @property
     def area(self) -> float:
+        """Square pixels."""
         return self.width * self.height
 
     @property
     def center(self) -> tuple[float, float]:
+        """``(x, y)``, pixels."""
         return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
 
     def scaled(self, x_factor: float, y_factor: float) -> Box:

@@ -111,6 +111,7 @@ class Dialog:
 
     @property
     def questions(self) -> tuple[str, ...]:
+        """What was asked so far, in order."""
         return tuple(exchange.question.text for exchange in self.exchanges)
 
 

@@ -1,8 +1,8 @@
 """PaliGemma's location tokens: boxes as text and back, and the parser of model output.
 
 A box is four of the 1024 tokens ``<loc0000>`` .. ``<loc1023>`` in the order y1 x1 y2 x2, each an
-edge normalised by the image size: ``round(v * 1023)``, decoded as ``k / 1023``. A box whose y2 <= y1
-or x2 <= x1 is malformed; it is reported, never repaired.
+edge normalised by the image size: ``round(v * 1023)``, decoded as ``k / 1023``. A box whose
+y2 <= y1 or x2 <= x1 is malformed; it is reported, never repaired.
 """
 
 from __future__ import annotations

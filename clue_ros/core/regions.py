@@ -29,7 +29,8 @@ def attention_regions(
 
     Args:
         attention: float (rows, cols), not negative, row-major as the image.
-        width, height: image size in pixels that the boxes refer to.
+        width: of the image that the boxes refer to, pixels.
+        height: of that image, pixels.
         peak_fraction: lowest peak that still competes, relative to the highest, in (0, 1].
         extent_fraction: where a region ends, relative to its own peak, in (0, 1].
         max_regions: at most so many.

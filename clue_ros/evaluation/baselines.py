@@ -85,10 +85,10 @@ def fit_logistic(features: Floats, labels: Floats, penalty: float = 1.0) -> Floa
         logits = x @ weights[:-1] + weights[-1]
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction='sum')
         loss = (loss + penalty / 2 * weights[:-1].square().sum()) / len(y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     return np.asarray(weights.detach().numpy(), np.float64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,8 @@ def play(options: DemoOptions) -> bool:
                 'correction_window': 0.0,  # each request stands alone
             },
         )
-        print('starting camera, clue node and person ...', flush=True)
+        domain = os.environ['ROS_DOMAIN_ID']
+        print(f'starting camera, clue node and person (ROS_DOMAIN_ID={domain}) ...', flush=True)
         stage = Stage(processes.check, lambda text: print(f'person: {text}', flush=True), _print)
         with stage:
             stage.wait_until_active(START_S)

@@ -37,10 +37,10 @@ def fastdds_profile() -> Path | None:
 def private_domain() -> None:
     """Set this process's environment, and so its children's: this machine only, room for images.
 
-    An explicit ROS_DOMAIN_ID is kept; without one a random domain is taken, so that a demo hears
-    nobody's robot and no robot hears the demo.
+    The domain is a random one, whatever the shell has set: a demo hears nobody's robot, and no
+    robot hears the demo.
     """
-    os.environ.setdefault('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 100)))
+    os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     profile = fastdds_profile()
     if profile is not None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -99,7 +100,7 @@ class JointSettings:
             variant=variant, lora_rate=self.rate, **self._shared(DetectorSettings)
         )
 
-    def _shared(self, kind: type, *besides: str) -> dict:
+    def _shared(self, kind: type, *besides: str) -> dict[str, Any]:
         names = {field.name for field in dataclasses.fields(self)} - set(besides)
         return {
             field.name: getattr(self, field.name)

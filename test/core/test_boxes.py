@@ -35,7 +35,7 @@ def test_degenerate_boxes_are_refused(values: tuple[float, ...]) -> None:
 
 
 def test_wrong_count_says_what_came() -> None:
-    with pytest.raises(InvalidRequestError, match='expected 4 numbers.*got 3'):
+    with pytest.raises(InvalidRequestError, match=r'expected 4 numbers.*got 3'):
         Box.from_xyxy((1, 2, 3))
 
 

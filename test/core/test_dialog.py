@@ -85,5 +85,5 @@ def test_policy_stops_after_max_turns_and_on_repetition() -> None:
     assert not Policy(max_turns=1).may_ask(dialog)
     assert Policy().is_repeated(dialog, 'which  MUG')
     assert not Policy().is_repeated(dialog, 'which bowl?')
-    with pytest.raises(SettingsError, match='max_turns: expected 0..32, got -1'):
+    with pytest.raises(SettingsError, match=r'max_turns: expected 0\.\.32, got -1'):
         Policy(max_turns=-1)

@@ -24,7 +24,8 @@ def test_two_separate_peaks_are_two_regions_heaviest_first() -> None:
     assert sum(region.weight for region in regions) == pytest.approx(1)
     assert regions[0].box == Box(60, 30, 120, 60)
     x, y = regions[1].box.center
-    assert x == pytest.approx(11.5 * 20) and y == pytest.approx(12.5 * 10)
+    assert x == pytest.approx(11.5 * 20)
+    assert y == pytest.approx(12.5 * 10)
 
 
 def test_touching_blobs_stay_two() -> None:

@@ -61,4 +61,5 @@ def test_errors_read_well_and_stay_short() -> None:
 def test_settings_errors_list_every_problem() -> None:
     error = SettingsError('config', ['gate: bad', 'threshold: worse'], remedy='Mend them.')
     assert error.problems == ('gate: bad', 'threshold: worse')
-    assert 'gate: bad' in str(error) and 'threshold: worse' in str(error)
+    assert 'gate: bad' in str(error)
+    assert 'threshold: worse' in str(error)

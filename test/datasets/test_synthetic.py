@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.datasets.conversations import ideal_question
 from clue_ros.datasets.synthetic import SyntheticScenes
