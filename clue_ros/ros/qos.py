@@ -18,6 +18,10 @@ LATCHED = QoSProfile(
 # Pictures for people: only the newest is of interest.
 PICTURES = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
+# Requests that come while the executor is occupied wait here for their BUSY; the default of ten
+# would drop the rest, and whoever sent them would never be answered.
+REQUESTS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE)
+
 # Recognised speech: a burst is kept, so that "cancel" is not lost behind it.
 SPEECH = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 

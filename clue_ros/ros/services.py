@@ -17,6 +17,7 @@ from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.conversations import Conversations, Request
 from clue_ros.ros.conversions import ambiguity_message, from_time, to_text, turn_message
 from clue_ros.ros.inference import failure_of
+from clue_ros.ros.qos import REQUESTS
 from clue_ros.srv import CancelDialog, DetectAmbiguity, DialogTurn, Ground
 
 
@@ -50,7 +51,7 @@ class Services:
             '~/cancel_dialog': (CancelDialog, self._cancel_dialog),
         }
         for name, (kind, handler) in handlers.items():
-            node.create_service(kind, name, handler, callback_group=group)
+            node.create_service(kind, name, handler, qos_profile=REQUESTS, callback_group=group)
 
     async def _ground(self, request: Ground.Request, response: Ground.Response) -> Any:
         try:

@@ -138,9 +138,15 @@ class Worker:
                 job = self._job
             if job is None:
                 return
-            result, error = None, None
+            result: Any = None
+            error: Exception | None = None
             try:
                 result = job.work(job.token)
+            except CanceledError as caught:
+                # The engine cannot tell a cancel from a deadline: both only set the token.
+                if time.monotonic() > job.token.deadline:
+                    job.expire()
+                error = caught
             except Exception as caught:
                 error = caught
             # Free first: whoever has its answer may ask the next question at once.

@@ -203,6 +203,7 @@ def test_speech(robot, open_dialog):
     robot.forget()
     for text in TEXTS:
         if text in REFUSED:
+            time.sleep(0.03)  # a queue of ten utterances is kept, no more
             robot.say(text)
             robot.utterance.publish(Utterance(speaker=1, text=text, confidence=NAN))
             robot.utterance.publish(Utterance(speaker=200, text=text, confidence=INF))
@@ -280,25 +281,25 @@ def test_rapid_switching(robot, node):
 
 
 def test_clients_that_do_not_wait(robot, node):
-    """Twenty requests at once, nobody listens to the answers: all but one are told BUSY."""
+    """Requests at once: those that come while the model works are told BUSY."""
     picture = image_message(32, 24)
     calls = [
         robot.ground_client.call_async(
-            Ground.Request(instruction='slow 0.2 cup', image=picture, allow_questions=True)
+            Ground.Request(instruction='slow 1 cup', image=picture, allow_questions=True)
         )
-        for _ in range(20)
+        for _ in range(8)
     ]
     calls += [
         robot.detect_client.call_async(DetectAmbiguity.Request(instruction='cup', image=picture))
-        for _ in range(10)
+        for _ in range(5)
     ]
     handles = [
         robot.resolve.send_goal_async(Resolve.Goal(instruction='slow 5 cup', image=picture))
         for _ in range(5)
     ]
-    codes = [code(robot.wait(call).turn) for call in calls[:20]]
+    codes = [code(robot.wait(call).turn) for call in calls[:8]]
     assert set(codes) <= {ErrorCode.NONE, ErrorCode.BUSY}
-    assert codes.count(ErrorCode.BUSY) >= 10
+    assert codes.count(ErrorCode.BUSY) >= 4
     for future in handles:
         robot.wait(robot.wait(future).cancel_goal_async())
     robot.until(lambda: robot.ground('the cup', image=picture).status == Turn.GROUNDED)
