@@ -155,9 +155,16 @@ def _lora_sweep(args: argparse.Namespace, samples: Mapping[str, Any]) -> dict[st
 def _dialog(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.dialog import evaluate_dialog, flatten, standard_matches
     from clue_ros.evaluation.session import open_splits, run_record
+    from clue_ros.model.checkpoint import load_checkpoint
 
     splits = open_splits(Path(args.data), TEST_SPLITS)
-    matches = standard_matches(args.n, args.side_n)
+    checkpoint = load_checkpoint(args.model)
+    matches = standard_matches(
+        args.n,
+        args.side_n,
+        has_detector=checkpoint.has_detector,
+        has_decoder=checkpoint.has_decoder,
+    )
     played = evaluate_dialog(args.model, splits, matches, workers=args.workers)
     return run_record(args.model, splits) | flatten(played)
 

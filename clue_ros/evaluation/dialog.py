@@ -95,25 +95,32 @@ class Match:
     noisy: bool = False
 
 
-def standard_matches(count: int, side_count: int) -> dict[str, tuple[Match, int]]:
-    """The matches of the results page.
+def standard_matches(
+    count: int, side_count: int, *, has_detector: bool, has_decoder: bool
+) -> dict[str, tuple[Match, int]]:
+    """The matches of the results page, as far as the model has the trained parts for them.
 
     Args:
         count: requests of the engine as it ships.
         side_count: requests of each comparison.
+        has_detector: whether the detector's gate can be played.
+        has_decoder: whether freely decoded questions can be played.
     """
     free = (('asker', 'free'),)
-    return {
+    matches = {
         'own': (Match(), count),
         'noisy': (Match(noisy=True), side_count),
-        'free': (Match(settings=free), side_count),
-        'decoder_gate_free': (Match(settings=(('gate', 'decoder'), *free)), side_count),
-        'detector_gate': (Match(settings=(('gate', 'detector'),)), side_count),
         'never': (Match('never'), side_count),
         'always': (Match('always'), side_count),
         'which_one': (Match('which_one'), side_count),
         'ceiling': (Match('ceiling'), side_count),
     }
+    if has_decoder:
+        matches['free'] = (Match(settings=free), side_count)
+        matches['decoder_gate_free'] = (Match(settings=(('gate', 'decoder'), *free)), side_count)
+    if has_detector:
+        matches['detector_gate'] = (Match(settings=(('gate', 'detector'),)), side_count)
+    return matches
 
 
 def flatten(played: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
