@@ -162,7 +162,7 @@ def measure_idle(node: Any, model: str, seconds: float) -> dict[str, float]:
             process = start_node(model, **parameters)
             wait_until_active(node)
         try:
-            time.sleep(5.0)
+            time.sleep(8.0)  # imports and discovery are over by then
             found[name] = share_of_core(process, seconds)
         finally:
             stop(process)
