@@ -20,7 +20,10 @@ from clue_ros.imaging.overlay import draw_overlay
 from clue_ros.imaging.sheet import contact_sheet
 from clue_ros.model.calibration import probabilities
 from clue_ros.model.checkpoint import Checkpoint
+from clue_ros.model.detector import Detector
+from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.parts import Parts
+from clue_ros.model.variants import HALF_LAST_CNN, variant_of
 
 Map = NDArray[np.float32]
 Masks = NDArray[np.uint8]
@@ -61,9 +64,9 @@ def evaluate_attention(
     Raises:
         SettingsError: the checkpoint's detector reads no map.
     """
-    detector = Parts(checkpoint).detector
-    if detector is None or detector.head is None:
-        raise SettingsError('attention evaluation', ['the model has no detector that reads a map'])
+    detector = Parts(checkpoint).detector or _base_reader(checkpoint)
+    if detector.head is None:
+        raise SettingsError('attention evaluation', ["the model's detector reads no map"])
     report: dict[str, Any] = {
         'block': checkpoint.config.block,
         'variant': checkpoint.config.variant,
@@ -142,20 +145,20 @@ def picture_grid(
     misses = [peak for peak in peaks if not peak.hit][:each]
     shown = hits + misses
     detector = Parts(checkpoint).detector
-    assert detector is not None
-    samples = [peak.sample for peak in shown]
-    logits = detector_logits(detector, samples, FeatureTable(detector.backbone, samples))
+    values: list[float | None] = [None] * len(shown)
+    if detector is not None:
+        samples = [peak.sample for peak in shown]
+        logits = detector_logits(detector, samples, FeatureTable(detector.backbone, samples))
+        values = list(probabilities(logits, checkpoint.config.temperature))
     threshold = checkpoint.config.settings.threshold
     images, captions = [], []
-    for peak, value in zip(
-        shown, probabilities(logits, checkpoint.config.temperature), strict=True
-    ):
+    for peak, value in zip(shown, values, strict=True):
         sample = peak.sample
         ambiguity = Ambiguity(
             text=sample.instruction,
-            probability=float(value),
+            probability=value,
             threshold=threshold,
-            ambiguous=bool(value >= threshold),
+            ambiguous=True if value is None else bool(value >= threshold),
             attention=peak.attention,
             regions=peak.regions,
             width=sample.width,
@@ -166,6 +169,18 @@ def picture_grid(
         verdict = 'two referents' if peak.hit else 'missed'
         captions.append(f'{verdict}, {len(sample.fitting)} fit')
     return contact_sheet(images, captions, columns=4)
+
+
+def _base_reader(checkpoint: Checkpoint) -> Detector:
+    """Reads the base model's own map, which the detections gate shows; its head is not used."""
+    return Detector(
+        checkpoint.backbone,
+        checkpoint.adapters,
+        variant_of(HALF_LAST_CNN),
+        block=checkpoint.config.block,
+        prompts=checkpoint.config.prompts,
+        head=MapHead(),
+    )
 
 
 def _peak_cell(region: Region, attention: Map, sample: SceneSample) -> tuple[int, int]:
