@@ -201,9 +201,11 @@ def test_other_settings_are_not_mixed(folder, other, message):
         render_folder(folder, other, workers=1, quiet=True)
 
 
+# A shell's background job ignores Ctrl-C and hands that down; the run below must not.
 RUN = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from clue_ros.scenes.rendering import render_folder
 from clue_ros.scenes.store import StoreMeta
 META = StoreMeta('standard', 900_000, 40, 64, 64, 4)
