@@ -38,10 +38,10 @@ soak: setup ## 2,000 hostile requests against one node; memory must not grow
 check-3b: setup ## PaliGemma2-3B-448 with random weights on this machine: 8 GB of memory, minutes
 	@$(BIN)/python bench/check_3b.py $(ARGS)
 
-bench: setup ## time the engine against plain transformers, and the node around it
+bench: setup ## time the engine against plain transformers (the node: python bench/node.py)
 	@$(BIN)/clue bench $(ARGS)
 
-train-tiny: setup ## make the embedded model again from scratch
+train-tiny: setup ## make the backbone of the embedded model again, from nothing
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml $(ARGS)
 
 clean: ## remove what was built; .venv stays
