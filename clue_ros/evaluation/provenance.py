@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def fingerprint(samples: Sequence[Sample]) -> str:
         line = (sample.id, sample.dialog.linearise(), sample.box, sample.ambiguous)
         digest.update(repr(line).encode())
     return digest.hexdigest()
+
+
+def command() -> str:
+    """The ``clue`` command that is running, to be given again."""
+    return ' '.join(['clue', *sys.argv[1:]])
 
 
 def git_revision() -> str:

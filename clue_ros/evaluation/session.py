@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
 from clue_ros.datasets.scene_folders import split_folders
 from clue_ros.datasets.synthetic import SyntheticScenes
-from clue_ros.evaluation.provenance import git_revision
+from clue_ros.evaluation.provenance import command, git_revision
 
 SEED = 0
 """Of requests, targets and users. Fixed: the scenes' seeds and this one make the test sets."""
@@ -131,7 +130,7 @@ def run_record(model: object, splits: Mapping[str, Source]) -> dict[str, Any]:
     return {
         'model': str(model),
         'git_revision': git_revision(),
-        'command': ' '.join(['clue', *sys.argv[1:]]),
+        'command': command(),
         'created': datetime.now(UTC).isoformat(timespec='seconds'),
         'seed': SEED,
         'data': {

@@ -14,7 +14,7 @@ from accelerate.utils import set_seed
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.provenance import fingerprint, git_revision
+from clue_ros.evaluation.provenance import command, fingerprint, git_revision
 from clue_ros.model.backbone import Backbone
 from clue_ros.training.processor import tune_processor
 
@@ -107,7 +107,7 @@ class Run:
         """Code, command, data and time of this training, for the checkpoint."""
         return {
             'git_revision': git_revision(),
-            'command': ' '.join(['clue', *sys.argv[1:]]),
+            'command': command(),
             'data_fingerprint': fingerprint(train),
             'created': datetime.now(UTC).isoformat(timespec='seconds'),
         }

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
-from clue_ros.evaluation.provenance import git_revision
+from clue_ros.evaluation.provenance import command, git_revision
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.settings import as_mapping
@@ -76,7 +75,7 @@ def provenance(
     return {
         'note': _NOTE,
         'git_revision': git_revision(),
-        'command': ' '.join(['clue', *sys.argv[1:]]),
+        'command': command(),
         'created': datetime.now(UTC).isoformat(timespec='seconds'),
         'seed': settings.seed,
         'data_fingerprint': bank_fingerprint(bank),
