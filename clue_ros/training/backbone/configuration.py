@@ -145,6 +145,7 @@ class BackboneSettings:
 
     Attributes:
         seed: of everything random.
+        start: folder of a backbone of this shape to go on from; empty: from nothing.
         device: ``auto``, ``cpu`` or ``cuda``; CUDA computes in bfloat16.
         processes: on a CPU, data-parallel processes of one thread each.
         log_every, save_every, validate_every: steps; validation falls on saved steps.
@@ -161,6 +162,7 @@ class BackboneSettings:
     refine: LanguageStage
     official: LanguageStage
     seed: int = 0
+    start: str = ''
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'
     processes: int = 1
     log_every: int = 20

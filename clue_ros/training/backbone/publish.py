@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
+from clue_ros.core.errors import CheckpointError
 from clue_ros.evaluation.provenance import command, git_revision
+from clue_ros.model.backbone import Backbone
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.settings import as_mapping
@@ -61,6 +63,35 @@ def publish_backbone(
     shutil.rmtree(old, ignore_errors=True)
 
 
+def load_weights(
+    model: PaliGemmaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> None:
+    """Put the weights of a published backbone into a model of the same shape, in place.
+
+    Args:
+        model: the model.
+        tokenizer: its tokenizer; that of the folder must give every word the same id.
+        folder: as ``publish_backbone`` wrote it.
+
+    Raises:
+        CheckpointError: the folder holds no backbone, or one of another shape or vocabulary.
+    """
+    there = Backbone.from_pretrained(folder, device='cpu', dtype=torch.float32)
+    state, own = there.model.state_dict(), model.state_dict()
+    same = {name: value.shape for name, value in state.items()} == {
+        name: value.shape for name, value in own.items()
+    }
+    if not same or there.tokenizer.get_vocab() != tokenizer.get_vocab():
+        raise CheckpointError(
+            f'backbone {folder}',
+            expected='the shape and the vocabulary of these settings',
+            got='others',
+            remedy='Go on with the settings that it was trained with, or leave out "start".',
+        )
+    model.load_state_dict(state)
+    model.tie_weights()
+
+
 def provenance(
     settings: BackboneSettings, bank: ImageBank, stages: dict[str, int], quality: dict[str, float]
 ) -> dict[str, Any]:
@@ -72,7 +103,7 @@ def provenance(
         stages: finished steps of each stage.
         quality: what was measured on the validation split.
     """
-    return {
+    record = {
         'note': _NOTE,
         'git_revision': git_revision(),
         'command': command(),
@@ -84,6 +115,9 @@ def provenance(
         'validation': quality,
         'settings': as_mapping(settings),
     }
+    if settings.start:
+        record['start'] = json.loads((Path(settings.start) / PROVENANCE).read_text('utf-8'))
+    return record
 
 
 def bank_fingerprint(bank: ImageBank) -> str:

@@ -20,7 +20,7 @@ from clue_ros.training.backbone.dense import DenseHeads
 from clue_ros.training.backbone.images import ImageBank, extend_bank, open_bank
 from clue_ros.training.backbone.instructions import extend_requests, open_requests
 from clue_ros.training.backbone.language import teach_words
-from clue_ros.training.backbone.publish import provenance, publish_backbone
+from clue_ros.training.backbone.publish import load_weights, provenance, publish_backbone
 from clue_ros.training.backbone.stage_dense import run_dense_stage, vision_parameters
 from clue_ros.training.backbone.stage_language import run_language_stage, stage_parameters
 from clue_ros.training.backbone.tokenizer import make_tokenizer
@@ -94,8 +94,11 @@ def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
     tune_processor(1 if accelerator.num_processes > 1 else 0)
     tokenizer = make_tokenizer(all_words())
     torch.manual_seed(settings.seed)
+    model = make_model(settings.shape, tokenizer, settings.seed)
+    if settings.start:
+        load_weights(model, tokenizer, Path(settings.start))
     return Workshop(
-        model=make_model(settings.shape, tokenizer, settings.seed).to(accelerator.device).train(),
+        model=model.to(accelerator.device).train(),
         heads=DenseHeads(settings.shape.width).to(accelerator.device),
         tokenizer=tokenizer,
         banks={
@@ -112,7 +115,7 @@ def run_stage(workshop: Workshop, number: int, name: str, *, resume: bool) -> No
     folder = workshop.folder / name
     steps: int = getattr(workshop.settings, name).steps
     there = resume and (folder / TENSORS).exists()
-    if name == 'align':
+    if name == 'align' and not workshop.settings.start:
         teach_words(workshop.model, workshop.heads, workshop.tokenizer)
     if not steps or (there and load_stage(workshop, name) >= steps):
         return
