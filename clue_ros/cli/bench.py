@@ -12,7 +12,8 @@ from typing import Any
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
-        description='Time one detect and one two-turn dialog against transformers called plainly.'
+        prog='clue bench',
+        description='Time one detect and one two-turn dialog against transformers called plainly.',
     )
     parser.add_argument(
         '--model',

@@ -14,7 +14,7 @@ _MAX_SHOWN = 20
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(description='Data sets: layouts and checks.')
+    parser = argparse.ArgumentParser(prog='clue data', description='Data sets: layouts and checks.')
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     check = actions.add_parser(
         'check',

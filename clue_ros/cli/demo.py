@@ -14,8 +14,9 @@ DONE, FAILED = 0, 1
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
+        prog='clue demo',
         description='Play three requests over DDS and check every box against the truth; '
-        'or, with --image, talk to the robot about a picture.'
+        'or, with --image, talk to the robot about a picture.',
     )
     parser.add_argument('--seed', type=_seed, default=0, help='picks the scenes (default: 0)')
     parser.add_argument('--image', type=Path, help='talk about this picture in the terminal')

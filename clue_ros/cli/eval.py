@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ MIN_SAMPLES = 4
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
+        prog='clue eval',
         description='Measure a model on rendered scenes or on public data.',
         epilog='Scenes come from "clue scenes render"; --data holds test/ and shifted/, and train/ '
         'and val/ where something is trained or compared. Where no whole scene is needed, --data '
@@ -64,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the chosen evaluation."""
     from clue_ros.evaluation.report import summary, write_report
     from clue_ros.evaluation.tables import write_json
+    from clue_ros.training.processor import tuned_processor
 
     if args.action == 'report':
         write_report(args.results, args.out, paper=args.paper)
@@ -73,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
         report, text = _FILE_ACTIONS[args.action](args)
     else:
         _check(args)
-        report = _ACTIONS[args.action](args)
+        # What is given the settings of a training trains.
+        with tuned_processor() if getattr(args, 'config', None) else contextlib.nullcontext():
+            report = _ACTIONS[args.action](args)
         text = summary(args.action, report)
     if args.json:
         write_json(args.json, report)

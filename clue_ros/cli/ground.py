@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
-        description='Ask for an object in a picture; if unclear, the robot asks back.'
+        prog='clue ground',
+        description='Ask for an object in a picture; if unclear, the robot asks back.',
     )
     parser.add_argument('image', type=Path, help='picture file: JPEG, PNG, WebP, ...')
     parser.add_argument('text', help='what to look for, such as "get the mug"')

@@ -46,7 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     module = importlib.import_module(f'clue_ros.cli.{arguments[0]}')
     parser: argparse.ArgumentParser = module.build_parser()
-    parser.prog = f'clue {arguments[0]}'
     try:
         return int(module.run(parser.parse_args(arguments[1:])))
     except SystemExit as stop:

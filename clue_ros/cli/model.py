@@ -10,7 +10,7 @@ from pathlib import Path
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
-        description='Models: what is here, what it is, whether it fits.'
+        prog='clue model', description='Models: what is here, what it is, whether it fits.'
     )
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     actions.add_parser('list', help='models known by name, and where they are')

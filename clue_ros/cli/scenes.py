@@ -15,7 +15,9 @@ _SHEET = 'sheet.png'
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(description='Tabletop scenes with ground truth.')
+    parser = argparse.ArgumentParser(
+        prog='clue scenes', description='Tabletop scenes with ground truth.'
+    )
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     render = actions.add_parser('render', help='render scenes; continues an interrupted run')
     render.add_argument('--n', type=int, required=True, help='how many scenes')

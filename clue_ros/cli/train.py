@@ -68,7 +68,7 @@ TRAININGS = {
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
-        description='Train a part of CLUE; every setting is in a YAML.'
+        prog='clue train', description='Train a part of CLUE; every setting is in a YAML.'
     )
     names = parser.add_subparsers(dest='training', required=True, metavar='TRAINING')
     for name, training in TRAININGS.items():
@@ -89,6 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Read the settings and train."""
+    from clue_ros.training.processes import is_launched
+    from clue_ros.training.processor import tuned_processor
     from clue_ros.training.settings import load_settings
 
     training = TRAININGS[args.training]
@@ -100,7 +102,10 @@ def run(args: argparse.Namespace) -> int:
     if code is not None:
         return code
     module: Any = importlib.import_module(training.module)
-    module.run(settings, args.out, resume=args.resume, dry_run=args.dry_run)
+    # Cooperating processes share the cores; the adapters' settings say how many threads to use.
+    threads = 1 if is_launched() else getattr(getattr(settings, 'run', None), 'threads', 0)
+    with tuned_processor(threads):
+        module.run(settings, args.out, resume=args.resume, dry_run=args.dry_run)
     return 0
 
 

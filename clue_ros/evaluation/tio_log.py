@@ -77,10 +77,7 @@ def export_log(
     """Write a guesser's predictions in TiO's format, so that TiO's own script can score them."""
     boxes = {(row.split, row.id): row.answer for row in predictions}
     chosen = [
-        sample
-        for part in samples.values()
-        for sample in part
-        if (sample.split, sample.id) in boxes
+        sample for part in samples.values() for sample in part if (sample.split, sample.id) in boxes
     ]
     answers = [boxes[sample.split, sample.id] for sample in chosen]
     write_log(path, chosen, [answer if isinstance(answer, Box) else None for answer in answers])

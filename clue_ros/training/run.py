@@ -16,7 +16,6 @@ from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.provenance import command, fingerprint, git_revision
 from clue_ros.model.backbone import Backbone
-from clue_ros.training.processor import tune_processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ class Run:
             InvalidRequestError: no such data set.
             CheckpointError: the backbone cannot be loaded.
         """
-        tune_processor(settings.threads)
         accelerator = Accelerator(mixed_precision=settings.precision)
         set_seed(seed)
         dataset = open_dataset(settings.data)

@@ -27,18 +27,34 @@ def _attend(
     """Soft-capped attention over grouped heads.
 
     ``query`` is float[B, H, T, E], ``key`` and ``value`` float[B, KV, T, E], ``attention_mask``
-    float[B, 1, T, T] with 0 where attention is allowed and a large negative number elsewhere.
+    float[B, 1, R, T] for the last R tokens, with 0 where attention is allowed and a large negative
+    number elsewhere. The T - R tokens before them see all of each other and nothing else.
 
     Returns:
-        float[B, T, H, E], and the weights float[B, H, T, T].
+        float[B, T, H, E], and the weights float[B, H, R, T].
     """
+    first = query.shape[2] - attention_mask.shape[2]
+    scale = scaling / softcap
+    outputs = []
+    if first:
+        among = slice(0, first)
+        parts = (part[:, :, among] for part in (query, key, value))
+        outputs.append(_grouped(*parts, None, scale, softcap)[0])
+    output, weights = _grouped(query[:, :, first:], key, value, attention_mask, scale, softcap)
+    return torch.cat([*outputs, output], 2).transpose(1, 2), weights
+
+
+def _grouped(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float
+) -> tuple[Tensor, Tensor]:
     batch, heads, length, width = query.shape
     groups = key.shape[1]
-    grouped = (query * (scaling / softcap)).reshape(batch, groups, -1, width)
-    scores = (grouped @ key.mT).view(batch, heads, length, -1).tanh()
-    weights = torch.add(attention_mask, scores, alpha=softcap).softmax(-1)
+    scores = (query * scale).reshape(batch, groups, -1, width) @ key.mT
+    scores = scores.view(batch, heads, length, -1).tanh()
+    capped = scores * softcap if mask is None else torch.add(mask, scores, alpha=softcap)
+    weights = capped.softmax(-1)
     output = weights.to(value.dtype).view(batch, groups, -1, weights.shape[-1]) @ value
-    return output.view(batch, heads, length, width).transpose(1, 2), weights
+    return output.view(batch, heads, length, width), weights
 
 
 AttentionInterface.register(NAME, _attend)
@@ -48,7 +64,7 @@ AttentionInterface.register(NAME, _attend)
 def recorded_attention(
     model: PaliGemmaForConditionalGeneration, blocks: tuple[int, ...]
 ) -> Iterator[dict[int, Tensor]]:
-    """Within the context, each pass leaves the weights float[B, H, T, T] of these blocks here."""
+    """Within the context, each pass leaves the weights float[B, H, R, T] of these blocks here."""
     found: dict[int, Tensor] = {}
 
     def keep(block: int) -> Any:

@@ -128,7 +128,8 @@ def _attention_loss(
     target = target / target.sum(-1, keepdim=True).clamp(min=_EPSILON)
     losses = []
     for weights in recorded.values():
-        seen = weights[rows, :, image_tokens + places, :image_tokens].float()
+        # The text's rows are the last ones, whether or not the image's are recorded too.
+        seen = weights[rows, :, places - batch.ids.shape[1], :image_tokens].float()
         seen = seen / (seen.sum(-1, keepdim=True) + _EPSILON)
         losses.append(-(target * (seen.mean(1) + _EPSILON).log()).sum(-1).mean())
     return torch.stack(losses).mean()

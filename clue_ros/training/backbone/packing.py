@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from clue_ros.training.backbone.images import MAX_OBJECTS
@@ -171,17 +172,18 @@ def pack(
 
 
 def packed_mask(batch: PackedBatch, image_tokens: int, *, official: bool) -> Tensor:
-    """bool[B, 1, N + L, N + L], True where attention is allowed; see the module's picture."""
-    rows, length = batch.ids.shape
-    total = image_tokens + length
-    allowed = torch.zeros(rows, total, total, dtype=torch.bool, device=batch.ids.device)
-    allowed[:, :, :image_tokens] = True
+    """bool[B, 1, R, N + L], True where attention is allowed; see the module's picture.
+
+    R is N + L if ``official``, else L, the text's rows: image tokens see each other alone.
+    """
     same = (batch.query[:, :, None] == batch.query[:, None]) & (batch.query >= 0)[:, None]
-    steps = torch.arange(length, device=batch.ids.device)
+    steps = torch.arange(batch.ids.shape[1], device=batch.ids.device)
     within_prefix = ~batch.suffix[:, :, None] & ~batch.suffix[:, None]
-    allowed[:, image_tokens:, image_tokens:] = same & (
-        within_prefix | (steps[None] <= steps[:, None])
+    text = functional.pad(
+        same & (within_prefix | (steps[None] <= steps[:, None])), (image_tokens, 0), value=True
     )
-    if official:
-        allowed[:, :image_tokens, image_tokens:] = (~batch.suffix & (batch.query >= 0))[:, None]
-    return allowed[:, None]
+    if not official:
+        return text[:, None]
+    prefix = (~batch.suffix & (batch.query >= 0))[:, None].expand(-1, image_tokens, -1)
+    image = functional.pad(prefix, (image_tokens, 0), value=True)
+    return torch.cat([image, text], 1)[:, None]

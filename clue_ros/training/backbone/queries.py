@@ -218,4 +218,4 @@ def _caption(view: View, rng: np.random.Generator) -> Query:
 
 
 _TASKS = (_request, _plain, _dialog, _describe, _count, _exists, _colour, _caption)
-_SHARES = (0.48, 0.12, 0.06, 0.16, 0.07, 0.03, 0.03, 0.05)
+_SHARES = (0.53, 0.14, 0.06, 0.16, 0.04, 0.02, 0.02, 0.03)

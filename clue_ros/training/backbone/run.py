@@ -26,7 +26,6 @@ from clue_ros.training.backbone.stage_language import run_language_stage, stage_
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
 from clue_ros.training.processes import is_launched
-from clue_ros.training.processor import tune_processor
 from clue_ros.training.state import TENSORS, load_state
 
 STAGES = ('dense', 'align', 'refine', 'official')
@@ -91,7 +90,6 @@ def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
     """A model from nothing beside the prepared pictures, on the device to train on."""
     on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
     accelerator = Accelerator(cpu=not on_cuda, mixed_precision='bf16' if on_cuda else 'no')
-    tune_processor(1 if accelerator.num_processes > 1 else 0)
     tokenizer = make_tokenizer(all_words())
     torch.manual_seed(settings.seed)
     model = make_model(settings.shape, tokenizer, settings.seed)
