@@ -41,8 +41,12 @@ check-3b: setup ## PaliGemma2-3B-448 with random weights on this machine: 8 GB o
 bench: setup ## time the engine against plain transformers (the node: python bench/node.py)
 	@$(BIN)/clue bench $(ARGS)
 
-train-tiny: setup ## make the backbone of the embedded model again, from nothing
-	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml $(ARGS)
+train-tiny: setup ## make the embedded model again, from nothing: hours; into runs/tiny
+	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
+	@$(BIN)/clue train backbone --config config/training/tiny-backbone-longer.yaml --out runs/backbone-longer $(ARGS)
+	@$(BIN)/clue train detector --config config/training/tiny-detector.yaml --out runs/detector
+	@$(BIN)/clue train decoder --config config/training/tiny-decoder.yaml --out runs/decoder
+	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone-longer/backbone --detector runs/detector --decoder runs/decoder
 
 clean: ## remove what was built; .venv stays
 	@rm -rf build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis

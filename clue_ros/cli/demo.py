@@ -9,6 +9,8 @@ from pathlib import Path
 from clue_ros.core.errors import ClueError
 
 DONE, FAILED = 0, 1
+MAX_COUNT = 1000
+MAX_SEED = 9_000  # its scenes lie below those of every split, so that none was trained on
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,6 +21,9 @@ def build_parser() -> argparse.ArgumentParser:
         'or, with --image, talk to the robot about a picture.',
     )
     parser.add_argument('--seed', type=_seed, default=0, help='picks the scenes (default: 0)')
+    parser.add_argument(
+        '--count', type=_count, default=1, help='play so many seeds, one after the other'
+    )
     parser.add_argument('--image', type=Path, help='talk about this picture in the terminal')
     parser.add_argument(
         '--model', default='tiny', help='tiny, a folder or a hub id (default: tiny)'
@@ -39,17 +44,21 @@ def run(args: argparse.Namespace) -> int:
     # Imported here: on a machine without ROS the other commands must work.
     from clue_ros.ros import demo
 
-    options = demo.DemoOptions(args.seed, args.model, args.device, args.out)
+    options = demo.DemoOptions(args.seed, args.model, args.device, args.out, args.count)
     if args.image is not None:
         from clue_ros.imaging.files import load_image
         from clue_ros.ros.photo_demo import talk
 
         load_image(args.image)  # a bad picture is told at once, not after the nodes have started
         return talk(options, args.image)
-    passed = demo.play(options)
-    verdict = 'all right' if passed else 'not all went right'
-    print(f'\n{verdict}: see {args.out}/demo.json and {args.out}/demo.png')
-    return DONE if passed else FAILED
+    wrong = demo.play(options)
+    if args.count > 1:
+        right = args.count - wrong
+        print(f'\nall right with {right} of {args.count} seeds: see {args.out}/demos.json')
+    else:
+        verdict = 'not all went right' if wrong else 'all right'
+        print(f'\n{verdict}: see {args.out}/demo.json and {args.out}/demo.png')
+    return FAILED if wrong else DONE
 
 
 def _check_ros() -> None:
@@ -62,8 +71,15 @@ def _check_ros() -> None:
             raise ClueError(f'{what} is not installed', remedy=remedy)
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MAX_COUNT:
+        raise argparse.ArgumentTypeError(f'expected 1 .. {MAX_COUNT}')
+    return count
+
+
 def _seed(text: str) -> int:
     seed = int(text)
-    if not 0 <= seed < 10_000_000:
-        raise argparse.ArgumentTypeError('expected 0 .. 9999999')
+    if not 0 <= seed < MAX_SEED:
+        raise argparse.ArgumentTypeError(f'expected 0 .. {MAX_SEED - 1}')
     return seed

@@ -1,10 +1,12 @@
-"""``clue model``: list, fetch, describe and check models."""
+"""``clue model``: list, fetch, describe, check and assemble models."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+
+from clue_ros.model.settings import ASKERS, GATES
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,6 +24,17 @@ def build_parser() -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=text)
         action.add_argument('model', help='tiny, a folder or a hub id')
         action.add_argument('--revision', help='branch, tag or commit of a hub id')
+    text = 'join the outputs of the trainings into one checkpoint'
+    action = actions.add_parser('assemble', help=text, description=text)
+    action.add_argument('out', type=Path, help='folder of the checkpoint; an older one is replaced')
+    action.add_argument('--backbone', required=True, help='folder of the model, or a hub id')
+    for name in ('detector', 'decoder'):
+        action.add_argument(f'--{name}', type=Path, required=True, help='its training folder')
+    action.add_argument('--gate', choices=GATES, default='detections', help='what it decides with')
+    action.add_argument('--asker', choices=ASKERS, default='composed', help='what it asks with')
+    action.add_argument(
+        '--results', type=Path, help='folder of "clue eval" JSON files, for its record of quality'
+    )
     return parser
 
 
@@ -29,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the chosen action."""
     if args.action == 'list':
         return _list()
-    return {'fetch': _fetch, 'info': _info, 'check': _check}[args.action](args)
+    actions = {'fetch': _fetch, 'info': _info, 'check': _check, 'assemble': _assemble}
+    return actions[args.action](args)
 
 
 def _list() -> int:
@@ -69,6 +83,22 @@ def _check(args: argparse.Namespace) -> int:
     if not problems:
         print(f'{args.model}: sound')
     return 1 if problems else 0
+
+
+def _assemble(args: argparse.Namespace) -> int:
+    from clue_ros.training.assemble import assemble, headlines
+
+    assemble(
+        args.backbone,
+        args.detector,
+        args.decoder,
+        args.out,
+        gate=args.gate,
+        asker=args.asker,
+        results=headlines(args.results) if args.results else None,
+    )
+    print(args.out)
+    return 0
 
 
 def _megabytes(folder: Path) -> float:

@@ -15,7 +15,7 @@ from clue_ros.imaging.sheet import contact_sheet
 from clue_ros.msg import Turn
 from clue_ros.ros.console import line_of
 from clue_ros.ros.demo_plan import PARTS, Part, choose_task
-from clue_ros.ros.demo_records import RequestRecord, write_report
+from clue_ros.ros.demo_records import RequestRecord, write_report, write_summary
 from clue_ros.ros.images import to_rgb
 from clue_ros.ros.processes import Processes, private_domain
 from clue_ros.ros.stage import Stage
@@ -35,6 +35,7 @@ class DemoOptions:
 
     Attributes:
         seed: picks the scenes.
+        count: so many seeds from ``seed`` on are played, one after the other.
         model: parameter ``model`` of the clue node.
         device: parameter ``device`` of the clue node.
         out: folder for overlays, logs and ``demo.json``.
@@ -44,46 +45,70 @@ class DemoOptions:
     model: str
     device: str
     out: Path
+    count: int = 1
 
 
-def play(options: DemoOptions) -> bool:
-    """Play all parts; returns whether everything went right.
+def play(options: DemoOptions) -> int:
+    """Play all parts with every seed.
+
+    With one seed, ``demo.json`` and the pictures lie in ``options.out``; with several they lie in a
+    folder for each, and ``demos.json`` counts what went right.
+
+    Returns:
+        number of seeds with which something went wrong.
 
     Raises:
         ClueError: a node did not start, or ended.
     """
     private_domain()
     options.out.mkdir(parents=True, exist_ok=True)
-    requests: list[RequestRecord] = []
+    played: dict[int, list[RequestRecord]] = {}
     begin = time.monotonic()
     with Processes(options.out) as processes:
-        processes.start('scene_camera', {'seed': _first_scene(options.seed), 'rate': 10.0})
-        processes.start('simulated_user', {})
-        processes.start(
-            'clue_node',
-            {
-                'auto_start': True,
-                'model': options.model,
-                'device': options.device,
-                'use_depth': True,
-                'speech_mute': 0.0,  # this person does not speak while the robot does
-                'correction_window': 0.0,  # each request stands alone
-            },
-        )
+        _start_nodes(processes, options)
         domain = os.environ['ROS_DOMAIN_ID']
         print(f'starting camera, clue node and person (ROS_DOMAIN_ID={domain}) ...', flush=True)
         stage = Stage(processes.check, lambda text: print(f'person: {text}', flush=True), _print)
         with stage:
             stage.wait_until_active(START_S)
-            seed = _first_scene(options.seed)
-            for part in PARTS:
-                seed, truth, task = _find_scene(stage, part, seed)
-                requests.append(_play_part(stage, part, truth, task, options.out, len(requests)))
-                seed += 1
-    head = {'seed': options.seed, 'model': options.model, 'seconds': time.monotonic() - begin}
-    write_report(options.out / 'demo.json', head, requests)
-    _write_sheet(options.out, requests)
-    return not any(request.wrong for request in requests)
+            for seed in range(options.seed, options.seed + options.count):
+                out = options.out if options.count == 1 else options.out / f'seed-{seed}'
+                out.mkdir(exist_ok=True)
+                played[seed] = _play_seed(stage, seed, out)
+                head = {'seed': seed, 'model': options.model, 'seconds': time.monotonic() - begin}
+                write_report(out / 'demo.json', head, played[seed])
+                begin = time.monotonic()
+    if options.count > 1:
+        write_summary(options.out / 'demos.json', {'model': options.model}, played)
+    return sum(any(request.wrong for request in requests) for requests in played.values())
+
+
+def _start_nodes(processes: Processes, options: DemoOptions) -> None:
+    processes.start('scene_camera', {'seed': _first_scene(options.seed), 'rate': 10.0})
+    processes.start('simulated_user', {})
+    processes.start(
+        'clue_node',
+        {
+            'auto_start': True,
+            'model': options.model,
+            'device': options.device,
+            'use_depth': True,
+            'speech_mute': 0.0,  # this person does not speak while the robot does
+            'correction_window': 0.0,  # each request stands alone
+        },
+    )
+
+
+def _play_seed(stage: Stage, seed: int, out: Path) -> list[RequestRecord]:
+    """All parts, on scenes of one seed."""
+    requests: list[RequestRecord] = []
+    place = _first_scene(seed)
+    for part in PARTS:
+        place, truth, task = _find_scene(stage, part, place)
+        requests.append(_play_part(stage, part, truth, task, out, len(requests)))
+        place += 1
+    _write_sheet(out, requests)
+    return requests
 
 
 def _first_scene(seed: int) -> int:

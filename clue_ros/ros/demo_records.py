@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,4 +67,31 @@ def write_report(path: Path, head: dict[str, Any], requests: list[RequestRecord]
     passed = bool(requests) and not any(request.wrong for request in requests)
     rows = [asdict(request) for request in requests]
     report = {**head, 'passed': passed, 'requests': rows}
+    path.write_text(json.dumps(report, indent=2) + '\n', 'utf-8')
+
+
+def write_summary(
+    path: Path, head: dict[str, Any], played: Mapping[int, Sequence[RequestRecord]]
+) -> None:
+    """``demos.json``: how many seeds and requests went right, and what went wrong with the others.
+
+    Args:
+        path: of the file.
+        head: what was played.
+        played: the requests of each seed.
+    """
+    requests = [request for part in played.values() for request in part]
+    report = {
+        **head,
+        'seeds': len(played),
+        'seeds_passed': sum(not any(one.wrong for one in part) for part in played.values()),
+        'requests': len(requests),
+        'requests_right': sum(not request.wrong for request in requests),
+        'wrong': [
+            {'seed': seed, 'title': one.title, 'wrong': one.wrong}
+            for seed, part in played.items()
+            for one in part
+            if one.wrong
+        ],
+    }
     path.write_text(json.dumps(report, indent=2) + '\n', 'utf-8')

@@ -25,6 +25,11 @@ from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.settings import Settings
 from clue_ros.training.detector import HEAD, RECORD
 
+_HEADLINES = {
+    'ambiguity': ('n', 'f1', 'auroc', 'ece', 'false_alarm_rate'),
+    'grounding': ('n', 'acc50', 'mean_iou'),
+    'dialog': ('n', 'success', 'needless', 'missed', 'unanswerable', 'absent_rejected'),
+}
 _SOURCE_KEYS = ('git_revision', 'command', 'data_fingerprint', 'created')
 
 
@@ -87,6 +92,34 @@ def assemble(
     )
     save_checkpoint(out, config, backbone=carried, adapters=adapters, head=_head(detector))
     return config
+
+
+def headlines(results: Path) -> dict[str, float]:
+    """The figures that a model is known by, as ``<evaluation>_<split>_<figure>``.
+
+    Args:
+        results: folder of JSON files that ``clue eval`` wrote, each under its evaluation's name.
+
+    Raises:
+        CheckpointError: it holds none of them.
+    """
+    found: dict[str, float] = {}
+    for name, figures in _HEADLINES.items():
+        path = results / f'{name}.json'
+        if not path.is_file():
+            continue
+        report = json.loads(path.read_text('utf-8'))
+        for split in ('test', 'shifted'):
+            scores = report.get(split, {})
+            found |= {f'{name}_{split}_{key}': scores[key] for key in figures if key in scores}
+    if not found:
+        raise CheckpointError(
+            f'results in {results}',
+            expected=f'one of {", ".join(f"{name}.json" for name in _HEADLINES)}',
+            got='none',
+            remedy='Write them with "clue eval ... --json".',
+        )
+    return found
 
 
 def _record(folder: Path) -> dict[str, Any]:

@@ -95,6 +95,28 @@ def test_assembled_checkpoint_carries_everything(model: Path) -> None:
     assert set(checkpoint.config.provenance.sources) == {'backbone', 'detector', 'decoder'}
 
 
+def test_assembly_by_command_records_what_was_measured(
+    parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / 'results'
+    results.mkdir()
+    command = ['model', 'assemble', str(tmp_path / 'model'), '--backbone', str(parts / 'backbone')]
+    command += ['--detector', str(parts / 'a'), '--decoder', str(parts / 'b'), '--gate', 'both']
+    assert main([*command, '--results', str(results)]) == 1
+    assert 'ambiguity.json' in capsys.readouterr().err
+    scores = {'n': 9, 'f1': 0.8, 'unknown': 1.0}
+    (results / 'ambiguity.json').write_text(json.dumps({'test': scores, 'shifted': {'f1': 0.7}}))
+    assert main([*command, '--results', str(results)]) == 0
+    config = load_checkpoint(tmp_path / 'model').config
+    assert config.settings.gate == 'both'
+    measured = config.provenance.measured
+    assert {name: value for name, value in measured.items() if name.startswith('ambiguity')} == {
+        'ambiguity_test_n': 9,
+        'ambiguity_test_f1': 0.8,
+        'ambiguity_shifted_f1': 0.7,
+    }
+
+
 def test_assembly_refuses_an_unfinished_training(parts: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='finished training'):
         assemble(parts / 'backbone', tmp_path, parts / 'b', tmp_path / 'model')

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from clue_ros.core.errors import SettingsError
+from clue_ros.core.errors import CheckpointError, SettingsError
 from clue_ros.model.backbone import Backbone
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.configuration import BackboneSettings
@@ -17,7 +17,7 @@ from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.backbone.run import run
 from clue_ros.training.settings import load_settings
 
-SHIPPED = Path(__file__).parents[3] / 'config' / 'training' / 'tiny-backbone.yaml'
+SHIPPED = sorted((Path(__file__).parents[3] / 'config' / 'training').glob('tiny-backbone*.yaml'))
 SMALL = """
 seed: 2
 device: cpu
@@ -106,9 +106,32 @@ def test_a_stage_without_steps_is_skipped(settings: BackboneSettings, tmp_path: 
     assert (tmp_path / 'out' / 'backbone').is_dir()
 
 
-def test_shipped_settings_are_valid_and_of_the_embedded_size() -> None:
-    shipped = load_settings(SHIPPED, BackboneSettings, {})
-    assert shipped.shape == Shape()
+def test_a_training_goes_on_from_a_published_backbone(
+    settings: BackboneSettings, whole: Path, tmp_path: Path
+) -> None:
+    start = whole / 'backbone'
+    nothing = {
+        name: dataclasses.replace(getattr(settings, name), steps=steps)
+        for name, steps in (('dense', 0), ('align', 0), ('refine', 0), ('official', 0))
+    }
+    idle = dataclasses.replace(settings, start=str(start), **nothing)
+    run(idle, tmp_path / 'idle')
+    expected = _weights(start)
+    for name, value in _weights(tmp_path / 'idle' / 'backbone').items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+    record = json.loads((tmp_path / 'idle' / 'backbone' / PROVENANCE).read_text())
+    assert record['start']['stages'] == {'dense': 4, 'align': 4, 'refine': 2, 'official': 2}
+
+    other = dataclasses.replace(settings.shape, hidden=48)
+    with pytest.raises(CheckpointError, match='shape'):
+        run(dataclasses.replace(idle, shape=other), tmp_path / 'other')
+    with pytest.raises(CheckpointError):
+        run(dataclasses.replace(idle, start=str(tmp_path)), tmp_path / 'none')
+
+
+@pytest.mark.parametrize('shipped', SHIPPED, ids=lambda path: path.stem)
+def test_shipped_settings_are_valid_and_of_the_embedded_size(shipped: Path) -> None:
+    assert load_settings(shipped, BackboneSettings, {}).shape == Shape()
 
 
 def test_all_bad_settings_are_named_at_once(tmp_path: Path) -> None:
