@@ -14,7 +14,7 @@ _COLOUR_TEXT = """
     violet turquoise silver gold golden tan teal navy maroon cream transparent clear
 """
 COLOURS = frozenset(_COLOUR_TEXT.split())
-_SHADES = frozenset({'dark', 'light', 'bright', 'pale', 'deep'})
+SHADES = frozenset({'dark', 'light', 'bright', 'pale', 'deep'})
 SIZES = {
     'small': -1,
     'little': -1,
@@ -47,6 +47,8 @@ _SYNONYMS = tuple(
         'small little tiny smaller',
         'large big huge larger bigger',
         'purple violet',
+        'gold golden',
+        'clear transparent',
     )
 )
 
@@ -96,7 +98,7 @@ class Appearance:
         for word in words_of(description):
             if word in SIZES or word in _NEUTRAL_SIZES:
                 size = size or word
-            elif word in COLOURS or word in _SHADES:
+            elif word in COLOURS or word in SHADES:
                 colour.append('grey' if word == 'gray' else word)
             elif word not in _ARTICLES:
                 kind.append(word)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 
 from clue_ros.core.candidates import COLOURS, SIZES, words_of
+from clue_ros.core.clauses import last_correction
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
     r'(?:(?:can|could|would|will) you|i(?: would|\'d)? (?:like|want|need)(?: you)?(?: to)?'
-    r'|let me have|do you see|where is|where\'s)'
+    r'|(?:can|could|may) (?:i|we)|i(?: am|\'m) looking for|go and|let me have|do you see|is there'
+    r'|where is|where\'s)'
 )
 _VERB = (
     r'(?:get|bring|hand|give|pass|fetch|grab|take|pick(?: up)?|find|show|point (?:at|to)'
@@ -32,8 +34,8 @@ _SIDE = r'(?:left|right|middle|centre|center|front|back|rear|top|bottom|corner)'
 # Where something is; the rest of the phrase belongs to it.
 _BESIDE = re.compile(
     rf'\b(?:(?:to|on|at|in|from) (?:the|my|your) (?:(?:very|far) )?(?:front |back )?{_SIDE}'
-    rf'|{_SIDE} of|in front|next to|beside|near|(?:close(?:st)?|nearest) to|behind|between|above'
-    r'|below|under|beneath|by the|(?:that|which) (?:is|stands|lies))\b.*',
+    rf'|{_SIDE} of|in front|on top|next to|beside|near|(?:close(?:st)?|nearest) to|behind|between'
+    r'|above|below|under|beneath|by the|(?:that|which) (?:is|stands|lies))\b.*',
     re.IGNORECASE,
 )
 # Superlatives and ordinals single out one object; a side may hold several.
@@ -46,10 +48,18 @@ _MEANS_ONE = re.compile(rf'\b{_SINGLE}\b', re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|isn['’]t|except|but)\b", re.IGNORECASE)
 _REPLY_LEAD = re.compile(
     r'^(?:(?:no|nope|yes|yeah|not those|neither|none(?: of (?:them|these|those))?|actually|rather'
-    r"|but|i (?:mean|meant|want)|i['’]d like|it['’]s|it is|that['’]s|the thing is)\b[\s,.;]*)+",
+    r"|but|not [^,.;]*?(?:\bbut|(?=[,.;]))|i (?:mean|meant|want)|i['’]d like|it['’]s|it is"
+    r"|that['’]s|the thing is)\b[\s,.;]*)+",
     re.IGNORECASE,
 )
-_PRONOUNS = frozenset({'one', 'ones', 'the', 'a', 'an', 'that', 'this', 'it', 'is'})
+# What an object has; in a reply without a noun it tells of the object that was asked about.
+_FEATURE = re.compile(
+    r'\b(?:with(?:out)?|that has|which has|has|having|made of)\b.*', re.IGNORECASE
+)
+_HAS = re.compile(r'^(?:(?:that|which) )?(?:has|having)\b', re.IGNORECASE)
+_ONE = re.compile(r'\bones?\b', re.IGNORECASE)
+_EMPTY_TEXT = 'one ones the a an that this it is something and other another different'
+_EMPTY = frozenset(_EMPTY_TEXT.split())
 _ADJECTIVES = frozenset(COLOURS | SIZES.keys())
 
 
@@ -100,18 +110,24 @@ def refine_phrase(phrase: str, reply: str) -> str:
     The reply's own noun replaces the phrase; where it has none ("the green one", "next to the
     bowl"), the phrase lends its noun, and gives up its adjectives of the same sort.
     """
-    content = noun_phrase(_REPLY_LEAD.sub('', reply.strip()))
-    rank, thing, place = _parts(content)
-    words = [word for word in words_of(thing) if word not in _PRONOUNS]
+    said = last_correction(reply.strip())
+    content = noun_phrase(_REPLY_LEAD.sub('', said))
+    feature = _FEATURE.search(content)
+    rank, thing, place = _parts(content[: feature.start()] if feature else content)
+    if feature:
+        had = _HAS.sub('with', feature.group())
+        place = f'{place} {had}'.strip()
+    words = [word for word in words_of(thing) if word not in _EMPTY]
     adjectives = [word for word in words if word in _ADJECTIVES]
-    if len(adjectives) < len(words):
+    names_itself = len(adjectives) < len(words) and not _ONE.search(thing)
+    if names_itself:
         return content
     kept = [
         word
         for word in phrase.split()
         if not any(word in sort and sort & set(adjectives) for sort in (COLOURS, SIZES.keys()))
     ]
-    return ' '.join(part for part in (rank, *adjectives, *kept, place) if part)
+    return ' '.join(part for part in (rank, *words, *kept, place) if part)
 
 
 def _strip(text: str, pattern: re.Pattern[str]) -> str:

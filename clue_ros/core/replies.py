@@ -21,34 +21,66 @@ class ReplyKind(Enum):
     YES = 'yes'
     NO = 'no'
     OTHER_ONE = 'other one'
+    UNSURE = 'unsure'
     CONTENT = 'content'
 
 
 _FILLERS = re.compile(
-    r'\b(?:um+|uh+|er+|hm+|well|so|oh|please|i think|i guess|just|thanks|thank you)\b'
+    r'\b(?:um+|uh+|er+|hm+|well|so|oh|please|i think|i guess|just|thanks|thank you|then)\b'
+)
+_HUMMED = ((re.compile(r'\b(?:uh huh|mm+ ?hm+)\b'), 'yes'), (re.compile(r'\bn?uh uh\b'), 'no'))
+_NOT = r'(?:do not|don\'?t)'
+_THAT_IS = r'(?:that|it)(?:\'?s| is)'
+_POINTED = r'(?:the one|what i (?:mean|meant|want|wanted))'
+_YES = (
+    r'(?:yes|yeah|yea|yah|ya|yep|yup|y|aye|sure(?: thing)?|right|correct|exactly|precisely|indeed'
+    r'|affirmative|absolutely|definitely|certainly|probably|ok|okay|alright|all right|fine|good'
+    r'|great|perfect|of course|go ahead|do it|you got it|got it|(?:i think|i guess) so|i do|it is'
+    rf'|that\'?s right|{_THAT_IS} (?:it|correct|this one|that one|{_POINTED})'
+    r'|(?:that|this)(?: one)?)'
+)
+_NO = (
+    r'(?:no|nope|nah|n|negative|incorrect|no way|wrong(?: \w+)?|i don\'?t'
+    rf'|not (?:really|quite|it|right|correct|{_POINTED})|(?:of course|certainly|definitely) not'
+    rf'|{_THAT_IS} (?:wrong|not(?: (?:it|right|correct|{_POINTED}))?)|i {_NOT} think(?: so)?'
+    rf'|(?:that|it) isn\'?t(?: (?:it|right|correct|{_POINTED}))?)'
 )
 _PATTERNS = {
     ReplyKind.EITHER: (
-        r'(?:either|any|whichever|whatever|both|all)(?: (?:one|of (?:them|those|the two)))?'
-        r'(?: (?:is|are|will|would)?\s*(?:be )?(?:fine|ok|okay|good|do))?'
-        r'|(?:i )?(?:do not|don\'?t) (?:care|mind)|(?:it )?(?:does not|doesn\'?t) matter'
-        r'|you (?:choose|decide|pick)|surprise me|no preference'
+        r'(?:(?:take|get|bring|give me|get me|bring me|i\'?ll take) )?'
+        r'(?:either|any|whichever|whatever|both|all)'
+        r'(?: (?:one|of (?:them|those|these|the two)|you (?:like|want|prefer|think|choose|pick)))?'
+        r'(?: (?:is|are|will|would)?\s*(?:be )?(?:fine|ok|okay|good|great|do|works?|alright)'
+        r'(?: (?:by|with|for) me)?)?'
+        rf'|(?:i )?{_NOT} (?:care|mind)(?: which)?(?: one)?'
+        r'|(?:it )?(?:does not|doesn\'?t)(?: really)? matter(?: to me)?(?: which)?(?: one)?'
+        r'|(?:it )?makes no difference'
+        r'|(?:it\'?s )?(?:up to you|your choice|all the same)(?: to me)?'
+        r'|you (?:can )?(?:choose|decide|pick)|surprise me|(?:i have )?no preference|anyone'
     ),
     ReplyKind.NEITHER: (
-        r'(?:no )?(?:neither|none)(?: (?:one|of (?:them|those|these|the two)))?'
-        r'|not (?:any|one) of (?:them|those|these)|something else|no not (?:those|these|them)'
+        r'(?:no )*(?:neither|none)(?: (?:one|of (?:them|those|these|the two|the above)))?'
+        r'|(?:no )?not (?:any|one|either) of (?:them|those|these)|(?:no )?not (?:those|these|them)'
+        r'|(?:no )?(?:i (?:want|mean|meant) )?something else'
     ),
     ReplyKind.OTHER_ONE: (
-        r'(?:no )?(?:i (?:want|mean|meant) )?the other(?: one)?|(?:no )?not (?:that|this)(?: one)?'
+        r'(?:no )?(?:i (?:want|mean|meant) |it\'?s )?the other(?: one)?'
+        r'|(?:no )?not (?:that|this)(?: one)?'
         r'|(?:no )?another(?: one)?|(?:no )?(?:a )?different(?: one)?'
     ),
-    ReplyKind.YES: (
-        r'(?:yes|yeah|yep|yup|sure|right|correct|exactly|ok|okay|that\'?s (?:it|right|the one)'
-        r'|that(?: one)?|this(?: one)?|indeed|of course)'
-        r'(?: (?:yes|please|that one|it is|exactly))*'
+    ReplyKind.YES: rf'{_YES}(?: {_YES})*',
+    ReplyKind.NO: rf'{_NO}(?: {_NO})*',
+    ReplyKind.UNSURE: (
+        rf'i {_NOT} (?:know|understand|remember)|(?:i )?dunno|(?:i\'?m )?not sure|maybe|perhaps'
+        r'|(?:i have )?no (?:idea|clue)|what|huh|pardon(?: me)?|sorry|excuse me|come again'
+        r'|(?:can you )?(?:say (?:that )?again|repeat(?: that)?)|which ones?|wait|hold on'
+        r'|what (?:do you mean|did you say)'
     ),
-    ReplyKind.NO: r'(?:no|nope|nah|wrong|not really|no way|that\'?s wrong)(?: (?:no|thanks))*',
 }
+# "No, stop that" ends the dialog as "stop" does.
+_AROUND_CANCEL = re.compile(
+    r'^(?:(?:no|ok|okay|actually|robot) )+|(?: (?:that|it|this|now|robot))+$'
+)
 _COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 
 
@@ -60,7 +92,8 @@ def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) 
         cancel_phrases: utterances that end the dialog, alone or followed by politeness.
     """
     words = _normalise(text)
-    if words in {_normalise(phrase) for phrase in cancel_phrases}:
+    phrases = {_normalise(phrase) for phrase in cancel_phrases}
+    if words in phrases or _AROUND_CANCEL.sub('', words) in phrases:
         return ReplyKind.CANCEL
     for kind, pattern in _COMPILED.items():
         if pattern.fullmatch(words):
@@ -70,5 +103,8 @@ def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) 
 
 def _normalise(text: str) -> str:
     words = re.sub(r'[^\w\s\']', ' ', text.casefold().replace('’', "'"))
+    words = ' '.join(words.split())
+    for pattern, meant in _HUMMED:
+        words = pattern.sub(meant, words)
     kept = ' '.join(_FILLERS.sub(' ', words).split())
-    return kept or ' '.join(words.split())
+    return kept or words

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from clue_ros.core.boxes import Box
-from clue_ros.core.candidates import SIZES, Appearance, Candidate
+from clue_ros.core.candidates import SIZES, Appearance, Candidate, same_word, words_of
+from clue_ros.core.instruction import split_relation
 from clue_ros.core.positions import corner_names, distance, ordinal_names, place_names
 
 MAX_OPTIONS = 5
@@ -242,9 +243,11 @@ def _kind(candidate: Candidate) -> str:
 
     Who asked for a can is not asked "the ball or the mug?" because a can is described as a ball.
     """
-    asked = Appearance.of(candidate.label).kind
+    asked = Appearance.of(split_relation(candidate.label)[0]).kind
     return asked if asked not in _GENERIC else candidate.appearance.kind
 
 
 def _all_differ(values: Sequence[str]) -> bool:
-    return all(values) and len({value.casefold() for value in values}) == len(values)
+    """Whether no two mean the same: nobody can choose between "the mug" and "the cup"."""
+    meanings = {tuple(min(same_word(word)) for word in words_of(value)) for value in values}
+    return all(values) and len(meanings) == len(values)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clue_ros.core.boxes import Box
 from clue_ros.core.candidates import Appearance, Candidate, same_word, words_of
+from clue_ros.core.instruction import split_relation
 from clue_ros.core.locations import format_bins
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
@@ -135,4 +136,4 @@ def crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 
 def _noun(candidate: Candidate) -> str:
-    return Appearance.of(candidate.label).kind or 'object'
+    return Appearance.of(split_relation(candidate.label)[0]).kind or 'object'

@@ -11,6 +11,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.instruction import noun_phrase, refine_phrase
 from clue_ros.core.locations import decode_box, encode_box
 from clue_ros.core.matching import MatchKind, match_reply
+from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Question
 from clue_ros.model.candidates import CandidateFinder
 from clue_ros.model.decoder import Decoder
@@ -88,16 +89,28 @@ class Reader:
         if match.kind is MatchKind.ANY:
             return replace(reading, candidates=kept, settled=best(kept))
         if match.kind is MatchKind.UNCLEAR:
-            return reading.narrowed(self._shown_to_model(work, dialog, reading, offered))
+            return self._shown_to_model(work, dialog, reading, offered, described=match.described)
         if match.described:
-            return self._look_again(work, reading, exchange.reply)
+            return self._look_again(work, reading, exchange.reply, refused=offered)
         others = self._others(work, reading, offered)
         return replace(reading.narrowed(others), rejected=not others)
 
-    def _look_again(self, work: Work, reading: Reading, reply: str) -> Reading:
-        """Search with the reply's words."""
+    def _look_again(
+        self, work: Work, reading: Reading, reply: str, refused: tuple[Candidate, ...] = ()
+    ) -> Reading:
+        """Search with the reply's words, beyond what it refuses; without words nothing changes."""
+        kind = classify_reply(reply)
+        if kind is ReplyKind.EITHER:
+            found = self._finder.find(work, reading.phrase)
+            return replace(
+                reading.narrowed(found), settled=best(found) if found else None, rejected=not found
+            )
+        if kind is not ReplyKind.CONTENT:
+            return reading
         phrase = refine_phrase(reading.phrase, reply)
-        return replace(reading, phrase=phrase).narrowed(self._finder.find(work, phrase))
+        found = self._finder.find(work, phrase)
+        # A described refusal may still mean the box that was refused: its description was wrong.
+        return replace(reading, phrase=phrase).narrowed(_beyond(found, refused) or found)
 
     def _others(
         self, work: Work, reading: Reading, offered: tuple[Candidate, ...]
@@ -106,30 +119,40 @@ class Reader:
         known = reading.candidates
         if known is None or len(known) <= len(offered):
             known = self._finder.find(work, reading.phrase)
-        return tuple(
-            one for one in known if all(iou(one.box, no.box) < SAME_OBJECT_IOU for no in offered)
-        )
+        return _beyond(known, offered)
 
     def _shown_to_model(
-        self, work: Work, dialog: Dialog, reading: Reading, offered: tuple[Candidate, ...]
-    ) -> tuple[Candidate, ...]:
-        """Those of the offered candidates that the model finds by the reply; all if it finds
-        none.
+        self,
+        work: Work,
+        dialog: Dialog,
+        reading: Reading,
+        offered: tuple[Candidate, ...],
+        *,
+        described: bool,
+    ) -> Reading:
+        """With those of the offered candidates that the model finds by the reply.
+
+        Finding none changes nothing: a reply that nobody understands agrees to nothing either.
         """
+        unchanged = replace(reading, candidates=offered, settled=None, rejected=False)
+        phrase = reading.phrase
+        found: tuple[Candidate, ...] = ()
         if self._decoder is not None:
             answer = self._decoder.ground(work, dialog)
             boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
         else:
-            phrase = refine_phrase(reading.phrase, dialog.exchanges[-1].reply)
-            boxes = (
-                [found.box for found in self._finder.find(work, phrase)]
-                if phrase != reading.phrase
-                else []
-            )
+            if described:
+                phrase = refine_phrase(reading.phrase, dialog.exchanges[-1].reply)
+            if phrase != reading.phrase:
+                found = self._finder.find(work, phrase)
+            boxes = [one.box for one in found]
         meant = tuple(
             one for one in offered if any(iou(one.box, box) >= SAME_OBJECT_IOU for box in boxes)
         )
-        return meant or offered
+        if not meant and found and len(offered) == 1:
+            # "This one?" - "The bottle.": no word of agreement, and there is a bottle.
+            return replace(reading, phrase=phrase).narrowed(found)
+        return reading.narrowed(meant) if meant else unchanged
 
     def _offered(self, work: Work, phrase: str, question: Question) -> tuple[Candidate, ...]:
         """The candidates of a question; described again only if this image's view forgot them."""
@@ -152,6 +175,13 @@ class Reader:
             replace(one, description=description.text)
             for one, description in zip(plain, described, strict=True)
         )
+
+
+def _beyond(found: tuple[Candidate, ...], refused: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """What was found besides the refused."""
+    return tuple(
+        one for one in found if all(iou(one.box, no.box) < SAME_OBJECT_IOU for no in refused)
+    )
 
 
 def _plain_candidate(box: Box, phrase: str, work: Work) -> Candidate:

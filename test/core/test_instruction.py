@@ -22,6 +22,8 @@ from clue_ros.core.instruction import (
         ('mug', 'mug'),
         ('the one', 'one'),
         ('please', 'please'),
+        ('can I have the mug', 'mug'),
+        ("I'm looking for a blue cup", 'blue cup'),
         ('where is the bottle next to the bowl?', 'bottle next to the bowl'),
     ],
 )
@@ -81,6 +83,15 @@ def test_words_that_single_out(phrase, expected):
         ('mug', 'the second one from the left', 'second mug from the left'),
         ('mug', "I'd like the leftmost", 'leftmost mug'),
         ('mug', 'no', 'mug'),
+        ('mug', 'the one with the handle', 'mug with the handle'),
+        ('mug', 'it has a handle', 'mug with a handle'),
+        ('mug', 'the bottle with the red cap', 'bottle with the red cap'),
+        ('mug', 'the striped one', 'striped mug'),
+        ('mug', 'something blue', 'blue mug'),
+        ('mug', 'the one on top of the box', 'mug on top of the box'),
+        ('mug', 'the red one, no wait, the blue one', 'blue mug'),
+        ('mug', 'not the red one but the green one', 'green mug'),
+        ('mug', 'not these, the bottle', 'bottle'),
     ],
 )
 def test_a_reply_refines_what_is_looked_for(phrase, reply, refined):

@@ -31,6 +31,10 @@ DEEP = [candidate('red mug', 100, 300), candidate('red mug', 110, 100)]
 KINDS = [candidate('red mug', 0, label='object'), candidate('red bottle', 100, label='object')]
 
 
+ROW = [candidate('red mug', x) for x in (0, 60, 120, 180)]
+CORNERS = [candidate('red mug', x, y) for y in (0, 100) for x in (0, 100)]
+
+
 def read(reply: str, candidates: list[Candidate]):
     wording = compose_question(candidates)
     return match_reply(reply, candidates, wording.options if wording else ())
@@ -75,6 +79,37 @@ def read(reply: str, candidates: list[Candidate]):
         (DEEP, 'the one closest to me', [0]),
         (KINDS, 'the bottle', [1]),
         (KINDS, 'the cup', [0]),
+        # denials
+        (COLOURS, 'neither the red nor the blue one', [2]),
+        (COLOURS, 'everything but the red one', [1, 2]),
+        (COLOURS, "it isn't the red one and not the blue one", [2]),
+        # corrections: what was said last holds
+        (COLOURS, 'the red one, no, the blue one', [1]),
+        (COLOURS, 'the red one no wait the blue one', [1]),
+        (COLOURS, 'red, I mean green', [2]),
+        (TWINS, 'the left one sorry the right one', [1]),
+        (TWINS, 'the left one, sorry', [0]),
+        # numbers are names, not amounts
+        (COLOURS, 'number one', [0]),
+        (TWINS, 'mug 2', [1]),
+        (ROW, 'the two on the left', [0, 1]),
+        (ROW, 'one of the middle ones', [1, 2]),
+        (ROW, 'the second one on the right', [2]),
+        # places
+        (TWINS, 'right', [1]),
+        (TWINS, 'Right, please.', [1]),
+        (TWINS, 'the left-hand one', [0]),
+        (TWINS, 'the left of the two', [0]),
+        (COLOURS, 'the one between the two others', [1]),
+        (ROW, 'the one on the far right', [3]),
+        (CORNERS, 'the far left one', [0]),
+        (CORNERS, 'at the back', [0, 1]),
+        (DEEP, 'the near one', [0]),
+        (DEEP, 'the one closest to the camera', [0]),
+        # beside another of the candidates
+        (COLOURS, 'the one next to the green one', [1]),
+        (COLOURS, 'the one left of the blue one', [0]),
+        (MIXED, 'the red one next to the blue one', [1]),
     ],
 )
 def test_a_reply_that_tells_narrows(candidates, reply, kept):
@@ -82,9 +117,18 @@ def test_a_reply_that_tells_narrows(candidates, reply, kept):
     assert (match.kind, list(match.kept)) == (MatchKind.NARROWED, kept)
 
 
-@pytest.mark.parametrize('reply', ['either', 'any of them', "I don't care", 'you choose'])
+@pytest.mark.parametrize(
+    'reply', ['either', 'any of them', "I don't care which one", 'you choose', 'either mug']
+)
 def test_no_preference(reply):
     assert read(reply, COLOURS).kind is MatchKind.ANY
+
+
+def test_no_preference_among_some():
+    match = read('any of the red ones', MIXED)
+    assert (match.kind, match.kept) == (MatchKind.ANY, (0, 1))
+    assert read('either the red or the green one', COLOURS).kept == (0, 2)
+    assert read('whichever is on the left', TWINS).kind is MatchKind.NARROWED
 
 
 @pytest.mark.parametrize(
@@ -104,7 +148,12 @@ def test_none_of_them(reply, described):
         ('the one my sister gave me', True),
         ('the one next to the bowl', True),
         ('the one left of the bottle', True),
+        ('the one closest to the bowl', True),
+        ('the bright one', True),
+        ('the one with the flowers', True),
         ('hmm', True),
+        ("I don't know", False),
+        ('what?', False),
     ],
 )
 def test_a_reply_that_does_not_separate_is_unclear(reply, described):
@@ -112,14 +161,38 @@ def test_a_reply_that_does_not_separate_is_unclear(reply, described):
     assert (match.kind, match.kept) == (MatchKind.UNCLEAR, (0, 1))
 
 
-def test_yes_and_no_to_a_single_candidate():
-    only = [candidate('red mug', 0)]
-    assert read('yes', only).kept == (0,)
-    assert read('yes, that one', only).kind is MatchKind.NARROWED
-    assert read('no', only).kind is MatchKind.NONE
-    assert read('no, the blue one', only).kind is MatchKind.NONE
-    assert read('no, the blue one', only).described
-    assert read('the other one', only).kind is MatchKind.NONE
+@pytest.mark.parametrize(
+    ('reply', 'kind', 'described'),
+    [
+        ('yes', MatchKind.NARROWED, False),
+        ('yes, that one', MatchKind.NARROWED, False),
+        ("yes that's the one", MatchKind.NARROWED, False),
+        ('uh-huh', MatchKind.NARROWED, False),
+        ('the red one', MatchKind.NARROWED, False),
+        ('yes, on the left', MatchKind.NARROWED, False),
+        ('no', MatchKind.NONE, False),
+        ("no it isn't", MatchKind.NONE, False),
+        ("that's not it", MatchKind.NONE, False),
+        ('not the red one', MatchKind.NONE, False),
+        ('no, not that mug', MatchKind.NONE, False),
+        ('the other one', MatchKind.NONE, False),
+        ('the other mug', MatchKind.NONE, False),
+        ('no, a different mug', MatchKind.NONE, False),
+        ('no, the blue one', MatchKind.NONE, True),
+        ('the blue one', MatchKind.NONE, True),
+        ('yes, but the blue one', MatchKind.NONE, True),
+        ('no, the large one', MatchKind.NONE, True),
+        ('no, the one on the left', MatchKind.NONE, True),
+        ('no, the mug next to the bowl', MatchKind.NONE, True),
+        ('no, the bottle', MatchKind.NONE, True),
+        ('the one on the left', MatchKind.UNCLEAR, True),
+        ('the bottle', MatchKind.UNCLEAR, True),
+        ('what?', MatchKind.UNCLEAR, False),
+    ],
+)
+def test_only_agreement_settles_a_single_candidate(reply, kind, described):
+    match = read(reply, [candidate('small red mug', 0)])
+    assert (match.kind, match.described) == (kind, described)
 
 
 def test_the_other_is_the_option_called_so():

@@ -148,6 +148,23 @@ def test_a_kind_that_was_asked_for_is_not_asked_about():
     assert options(*cans) == ('the can on the left', 'the can on the right')
 
 
+def test_words_of_one_meaning_are_not_offered_as_a_choice():
+    colours = [candidate('purple mug', 0), candidate('violet mug', 100)]
+    assert options(*colours) == ('the mug on the left', 'the mug on the right')
+    kinds = [candidate('red mug', 0, label='object'), candidate('red cup', 100, label='object')]
+    assert options(*kinds) == ('the mug on the left', 'the cup on the right')
+    sizes = [candidate('small red mug', 100), candidate('little red mug', 104, 102)]
+    assert compose_question(sizes) is None
+
+
+def test_a_place_in_the_request_is_not_part_of_the_noun():
+    found = options(
+        candidate('red mug', 0, label='mug next to the bowl'),
+        candidate('blue mug', 100, label='mug next to the bowl'),
+    )
+    assert found == ('the red mug', 'the blue mug')
+
+
 def test_a_generic_request_names_what_is_seen():
     found = options(
         candidate('red mug', 0, label='object'), candidate('red mug', 100, label='object')

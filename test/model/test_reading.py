@@ -154,6 +154,35 @@ def test_a_reply_that_nobody_understands_changes_nothing(work, decoder):
     assert reading.candidates == (RED, FAR)
 
 
+def test_a_single_candidate_is_not_settled_without_agreement(work):
+    reading = read(work, dialog_of(((RED,), 'what?')))
+    assert (reading.candidates, reading.settled) == ((RED,), None)
+    finder = Finder(bottle=(FAR,))
+    reading = read(work, dialog_of(((RED,), 'the bottle')), finder)
+    assert (reading.phrase, reading.settled) == ('bottle', FAR)
+
+
+def test_a_refused_candidate_is_not_found_again(work):
+    finder = Finder(**{'mug on the right': (RED, FAR)})
+    assert read(work, dialog_of(((RED,), 'no, the one on the right')), finder).settled == FAR
+
+
+@pytest.mark.parametrize('reply', ["I don't know", 'sorry?', 'yes'])
+def test_a_reply_without_words_for_an_object_is_not_looked_for(work, reply):
+    finder = Finder()
+    read(work, dialog_of(((RED, FAR), reply)), finder)
+    dialog = dialog_of(((RED, BLUE, FAR), 'none of them'))
+    reading = read(work, dialog.with_exchange(Question(OPEN_QUESTION), reply), finder)
+    assert (reading.phrase, reading.rejected) == ('mug', True)
+    assert set(finder.asked) <= {'mug'}
+
+
+def test_no_preference_after_a_rejection_takes_the_surest(work):
+    dialog = dialog_of(((RED, BLUE, FAR), 'none of them'))
+    reading = read(work, dialog.with_exchange(Question(OPEN_QUESTION), 'whatever'))
+    assert (reading.settled, reading.rejected) == (BLUE, False)
+
+
 def test_free_questions_are_left_to_the_decoder(work):
     dialog = Dialog.from_texts('get the mug', [('which colour?', 'red')])
     finder = Finder()

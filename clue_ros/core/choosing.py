@@ -1,0 +1,251 @@
+"""Which candidates one clause of a reply describes, and what the candidates are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clue_ros.core.boxes import Box
+from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, same_word, words_of
+from clue_ros.core.clauses import (
+    ORDINALS,
+    PLACES,
+    RELATION,
+    SILENT,
+    ordinal_of,
+    several_in,
+    sides_alone,
+)
+from clue_ros.core.positions import Axis, distance
+
+_HEIGHTS = {
+    **dict.fromkeys(('tall', 'taller', 'tallest'), 1),
+    **dict.fromkeys(('short', 'shorter', 'shortest'), -1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The candidates as words and boxes.
+
+    Attributes:
+        boxes: one per candidate.
+        options: what was offered, one per candidate or none.
+        looks: words that mean each candidate; places are judged by the boxes, not by words.
+        beside: words for what each option says it stands beside.
+        offered: place words of each option.
+    """
+
+    boxes: list[Box]
+    options: tuple[str, ...]
+    looks: list[frozenset[str]]
+    beside: list[frozenset[str]]
+    offered: list[frozenset[str]]
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate], options: Sequence[str]) -> Scene:
+        """The scene of a question; ``options`` one per candidate, or none."""
+        texts = tuple(options) or ('',) * len(candidates)
+        relations = [RELATION.search(text) for text in texts]
+        heads = [
+            text[: found.start()] if found else text
+            for text, found in zip(texts, relations, strict=True)
+        ]
+        return cls(
+            boxes=[candidate.box for candidate in candidates],
+            options=tuple(options),
+            looks=[
+                _meanings(f'{head} {candidate.description or candidate.label}')
+                for head, candidate in zip(heads, candidates, strict=True)
+            ],
+            beside=[
+                _meanings(text[found.end() :]) if found else frozenset()
+                for text, found in zip(texts, relations, strict=True)
+            ],
+            offered=[frozenset(words_of(option)) & PLACES.keys() for option in options],
+        )
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """All indices."""
+        return tuple(range(len(self.boxes)))
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All words for the candidates and what they stand beside."""
+        return frozenset().union(*self.looks, *self.beside)
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """All words that a reply may be expected to use."""
+        known = COLOURS | SHADES | SIZES.keys() | PLACES.keys() | _HEIGHTS.keys()
+        return self.words | known
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one clause leaves.
+
+    Attributes:
+        kept: indices of the candidates that fit it, in order.
+        informative: whether it told anything.
+        contradicted: whether it names what none of them has.
+    """
+
+    kept: tuple[int, ...]
+    informative: bool
+    contradicted: bool = False
+
+
+def _meanings(text: str) -> frozenset[str]:
+    meanings = [same_word(word) for word in words_of(text) if word not in SILENT]
+    known = frozenset().union(*meanings) if meanings else frozenset()
+    return known - PLACES.keys() - ORDINALS.keys()
+
+
+def choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
+    """The candidates ``among`` that one clause describes: by words, then relations, sizes,
+    ordinals, places.
+    """
+    relation = RELATION.search(clause)
+    head = clause[: relation.start()] if relation else clause
+    words = [word for word in words_of(sides_alone(head)) if word not in SILENT]
+    found = by_words(words, among, scene)
+    if found.contradicted:
+        return found
+    if relation is not None:
+        return _by_relation(relation.group(), clause[relation.end() :], found, scene)
+    kept, informative = found.kept, found.informative
+    measured = next((word for word in words if word in SIZES or word in _HEIGHTS), None)
+    if measured is not None and len(kept) > 1 and not _size_known(words, scene):
+        kept, informative = _by_size(measured, kept, scene), True
+    counted = ordinal_of(clause, scene.words)
+    if counted is not None:
+        chosen = _by_ordinal(*counted, kept, scene)
+        return Choice(chosen, informative=True, contradicted=not chosen)
+    # A corner has two sides: "the far left" is then the left one at the back.
+    has_corners = any(len(places) > 1 for places in scene.offered)
+    placing = words_of(head if has_corners else sides_alone(head))
+    places = [word for word in placing if word in PLACES]
+    if places:
+        kept, informative = _by_places(places, kept, scene, several_in(clause)), True
+    return Choice(kept, informative)
+
+
+def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choice:
+    """By words that describe the candidates.
+
+    Words that no candidate shares are passed over, except colours: a colour that none of the
+    candidates has says that none of them is meant.
+    """
+    fits = dict.fromkeys(among, 0)
+    told = 0
+    for word in words:
+        meanings = same_word(word)
+        having = [index for index in among if meanings & scene.looks[index]]
+        if not having and word in COLOURS and all(scene.looks[i] & COLOURS for i in among):
+            return Choice((), informative=True, contradicted=True)
+        if having:
+            told += 1
+            for index in having:
+                fits[index] += 1
+    if not told:
+        return Choice(among, informative=False)
+    most = max(fits.values())
+    kept = tuple(index for index in among if fits[index] == most)
+    # "mug" among three mugs says nothing, "mug" answered to a single candidate says yes.
+    return Choice(kept, informative=len(kept) < len(among) or len(among) == 1)
+
+
+def _by_relation(relation: str, landmark: str, found: Choice, scene: Scene) -> Choice:
+    """By what the reply says it stands beside: as an option says, or another of the candidates.
+
+    Where anything else stands is for the model to see.
+    """
+    words = [word for word in words_of(landmark) if word not in SILENT]
+    told = {index: sum(bool(same_word(w) & scene.beside[index]) for w in words)
+            for index in found.kept}  # fmt: skip
+    most = max(told.values(), default=0)
+    if most:
+        return Choice(tuple(i for i in found.kept if told[i] == most), informative=True)
+    other = by_words(words, scene.every, scene)
+    rest = tuple(index for index in found.kept if index not in other.kept)
+    if not other.informative or len(other.kept) != 1 or not rest:
+        return found
+    anchor = scene.boxes[other.kept[0]]
+    direction = relation.split()[0]
+    axis, end = PLACES.get(direction, (Axis.ACROSS, 1))
+    if direction in ('left', 'right', 'front', 'behind'):
+        sign = 1 if end else -1
+        rest = tuple(i for i in rest if sign * (axis.of(scene.boxes[i]) - axis.of(anchor)) > 0)
+    elif direction not in ('next', 'beside', 'by', 'near', 'nearest', 'nearer', 'close', 'closest'):
+        return found
+    if not rest:
+        return Choice((), informative=True, contradicted=True)
+    gaps = {index: distance(scene.boxes[index], anchor) for index in rest}
+    reach = 1.5 * min(gaps.values())
+    return Choice(tuple(index for index in rest if gaps[index] <= reach), informative=True)
+
+
+def _size_known(words: list[str], scene: Scene) -> bool:
+    """Whether the size words were settled by the candidates' own descriptions."""
+    return any(same_word(word) & look for word in words if word in SIZES for look in scene.looks)
+
+
+def _by_size(word: str, among: tuple[int, ...], scene: Scene) -> tuple[int, ...]:
+    if word in _HEIGHTS:
+        return (max(among, key=lambda index: _HEIGHTS[word] * scene.boxes[index].height),)
+    return (max(among, key=lambda index: SIZES[word] * scene.boxes[index].area),)
+
+
+def _by_ordinal(
+    ordinal: int, side: str | None, among: tuple[int, ...], scene: Scene
+) -> tuple[int, ...]:
+    """Counted in the order of the options, else from the left, or from the side that is named."""
+    counted = list(among)
+    if side is not None or not scene.options:
+        counted.sort(key=lambda index: Axis.ACROSS.of(scene.boxes[index]))
+    if side == 'right':
+        counted.reverse()
+    return (counted[ordinal],) if -1 <= ordinal < len(counted) else ()
+
+
+def _by_places(
+    words: list[str], among: tuple[int, ...], scene: Scene, count: int
+) -> tuple[int, ...]:
+    """Those whose options name these places, else the one farthest in their directions.
+
+    The option comes first: beside "in front" and "at the back", "the middle one" is not the middle
+    from left to right. "Front left" counts both directions.
+    """
+    named = tuple(i for i in among if scene.options and set(words) <= scene.offered[i])
+    if named and len(named) < len(among):
+        return named
+    places = [PLACES[word] for word in words]
+
+    def badness(index: int) -> float:
+        return sum(
+            abs(_relative(scene.boxes[index], axis, among, scene) - place / 2)
+            for axis, place in (_spread_axis(place, among, scene) for place in places)
+        )
+
+    best = sorted(among, key=badness)[: count if count < len(among) else 1]
+    return tuple(sorted(best))
+
+
+def _spread_axis(place: tuple[Axis, int], among: tuple[int, ...], scene: Scene) -> tuple[Axis, int]:
+    """Where "the middle" is: along the axis on which the candidates lie spread out."""
+    if place[1] != 1:
+        return place
+    spreads = {}
+    for axis in Axis:
+        values = [axis.of(scene.boxes[index]) for index in among]
+        spreads[axis] = max(values) - min(values)
+    return max(spreads, key=lambda axis: spreads[axis]), 1
+
+
+def _relative(box: Box, axis: Axis, among: tuple[int, ...], scene: Scene) -> float:
+    """Where a box lies between the outermost candidates of an axis, in [0, 1]."""
+    values = [axis.of(scene.boxes[index]) for index in among]
+    span = max(values) - min(values)
+    return (axis.of(box) - min(values)) / span if span else 0.5

@@ -1,0 +1,150 @@
+"""The words of a reply: clauses that affirm or deny, places, relations, counting, corrections."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from clue_ros.core.candidates import words_of
+from clue_ros.core.positions import Axis
+
+_SILENT_TEXT = """
+    the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah
+    yep ok okay please with of that this which and or to for my me you your thanks thank no so
+    well in on at by from be was get give bring take pick think just really object thing side
+    colour color coloured colored said these those them hand number option choice wait sorry
+    actually nope nah wrong i’m it’s that's that’s
+"""
+SILENT = frozenset(_SILENT_TEXT.split())
+"""Words that describe no object."""
+
+_NEGATION = re.compile(
+    r'\b(?:except(?: for)?|other than|rather than|instead of|without|not|neither|nor'
+    r"|(?:is|are|was|does|do)n['’]t|don['’]t want)\b",
+    re.IGNORECASE,
+)
+_BUT = re.compile(r'\b(?:any(?:thing|one)?|every(?:thing|one)?|all)(?: (?:one|of them))? but\b')
+_CORRECTION = re.compile(
+    r'\b(?:no,? (?:wait|sorry|actually)|wait|sorry|scratch that|i mean(?:t)?|or rather|make (?:that'
+    r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at)\b)))',
+    re.IGNORECASE,
+)
+_PLACE_NAMES = {
+    (Axis.ACROSS, 0): 'left leftmost left-hand lefthand',
+    (Axis.ACROSS, 1): 'middle centre center central between',
+    (Axis.ACROSS, 2): 'right rightmost right-hand righthand',
+    (Axis.DEEP, 0): 'front near nearest nearer close closest closer bottom lower',
+    (Axis.DEEP, 2): 'back rear far farthest furthest farther further top upper behind',
+}
+PLACES = {word: place for place, names in _PLACE_NAMES.items() for word in names.split()}
+"""Axis and end of each place word: 0 its first, 1 the middle, 2 its last."""
+
+_SIDES = r'(?:left|right|middle|cent(?:re|er)|front|back|top|bottom)'
+_FAR = r'(?:near(?:er|est)?|close[rst]?t?|far(?:ther|thest)?|further|furthest)'
+# "The far left", "closest to the back": the side is meant, not also what is far or near.
+_TOWARDS = re.compile(rf'\b{_FAR}(?: (?:to|on|at|in|the|my|your))* (?={_SIDES}\b)')
+_NOT_A_THING = (
+    r'(?!\s+(?:the\s+|my\s+|your\s+)?(?:table|picture|image|photo|scene|others?|two|three|four|five'
+    r'|row|group|them|me|you|us|all|it|camera|robot|viewer|rest)\b)(?=\s+\w)'
+)
+# "Left of the bowl" is a relation to something else, unless that is the picture or the speaker.
+RELATION = re.compile(
+    r'\b(?:next to|beside|behind|between|above|below|under|on top of|by the|(?:left|right|front) of'
+    r'|(?:far(?:ther|thest)?|further|furthest)(?: away)? from'
+    rf'|(?:near(?:er|est)?|close[rst]?t?)(?: to)?(?!\s+(?:the |my |your )?(?:ones?|{_SIDES})\b)'
+    rf'(?=\s+(?:the|a|an|my|your|that|this)\b))\b{_NOT_A_THING}',
+    re.IGNORECASE,
+)
+_COUNTS = ('one', 'two', 'three', 'four', 'five', 'six')
+_RANKS = ('first', 'second', 'third', 'fourth', 'fifth', 'sixth')
+_SHORT_RANKS = ('1st', '2nd', '3rd', '4th', '5th', '6th')
+ORDINALS = {
+    **{word: index for words in (_RANKS, _SHORT_RANKS) for index, word in enumerate(words)},
+    **dict.fromkeys(('last', 'final', 'latter'), -1),
+    'former': 0,
+}
+_NUMBERS = {
+    **{word: index for index, word in enumerate(_COUNTS)},
+    **{str(index + 1): index for index in range(len(_COUNTS))},
+}
+_NUMBERED = re.compile(rf'\b(?:number|option|choice|nr)\s+({"|".join(_NUMBERS)})\b')
+_SEVERAL = re.compile(r'\b(two|three|ones)\b')
+_FROM_SIDE = re.compile(r'\b(?:from|on|to|at|starting (?:at|on|from)) (?:the |my )?(left|right)\b')
+
+
+def clauses_of(reply: str, vocabulary: frozenset[str]) -> list[tuple[bool, str]]:
+    """(positive?, text) parts: what follows a negation is negative up to the end of its clause.
+
+    Args:
+        reply: one utterance.
+        vocabulary: known words, towards which slips of speech recognition are corrected.
+    """
+    parts: list[tuple[bool, str]] = []
+    whole = _BUT.sub('except', reply.casefold())
+    for clause in re.split(r'[,.;:!?]| but (?!not\b)', whole):
+        before, *after = _NEGATION.split(clause)
+        parts.append((True, before))
+        parts += [(False, denied) for denied in after]
+    return [(positive, _spell(text, vocabulary)) for positive, text in parts if text.strip()]
+
+
+def denies(text: str) -> bool:
+    """Whether anything in it is denied."""
+    return bool(_NEGATION.search(_BUT.sub('except', text.casefold())))
+
+
+def last_correction(reply: str) -> str:
+    """What holds in the end: "the red one, no wait, the blue one" -> "the blue one".
+
+    The reply itself where the speaker corrects nothing.
+    """
+    parts = [part.strip(' ,.;:!?') for part in _CORRECTION.split(reply)]
+    telling = [part for part in parts if set(words_of(part)) - SILENT]
+    return telling[-1] if len(telling) > 1 else reply
+
+
+def sides_alone(clause: str) -> str:
+    """The clause with "the far left" read as "the left"."""
+    return _TOWARDS.sub('', clause)
+
+
+def ordinal_of(clause: str, kinds: frozenset[str]) -> tuple[int, str | None] | None:
+    """The place in the row that a clause counts, and the side from which; None if it counts none.
+
+    Numbers count only as names ("number two", "mug 2", "two"): "the two on the left" are two.
+
+    Args:
+        clause: lower case.
+        kinds: words for the candidates, beside which a number may stand as a name.
+    """
+    side = _FROM_SIDE.search(clause)
+    words = words_of(clause)
+    numbered = _NUMBERED.search(clause)
+    place = _NUMBERS[numbered.group(1)] if numbered else None
+    if place is None:
+        place = next((ORDINALS[word] for word in words if word in ORDINALS), None)
+    telling = [word for word in words if word not in SILENT and word not in kinds]
+    if place is None and len(telling) == 1 and words[-1] == telling[0]:
+        place = _NUMBERS.get(telling[0])
+    return None if place is None else (place, side.group(1) if side else None)
+
+
+def several_in(clause: str) -> int:
+    """How many objects a clause speaks of at least: "the two on the left", "the left ones"."""
+    found = None if 'between' in clause else _SEVERAL.search(clause)
+    return {'two': 2, 'three': 3, 'ones': 2}[found.group(1)] if found else 1
+
+
+def _spell(text: str, vocabulary: frozenset[str]) -> str:
+    """Correct words that speech recognition or typing left one letter off a known word."""
+
+    def correct(match: re.Match[str]) -> str:
+        word = match.group()
+        if len(word) < 4 or word in vocabulary or word in SILENT or word in ORDINALS:
+            return word
+        # Slips keep the first letter; other words do not: a flower is not "lower".
+        alike = sorted(known for known in vocabulary if known[0] == word[0])
+        close = difflib.get_close_matches(word, alike, n=1, cutoff=0.82)
+        return close[0] if close else word
+
+    return re.sub(r"[^\W_]+(?:['’-][^\W_]+)*", correct, text)
