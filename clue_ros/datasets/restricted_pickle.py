@@ -13,6 +13,7 @@ import math
 import pickle
 import pickletools
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,22 +166,39 @@ class _Array:
         self.shape, self.dtype, self.content = shape, dtype, content
 
 
+class _Function:
+    """A function that a pickle may call but not change, as BUILD could do with a plain one."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise _RefusedError('a change of a function')
+
+
+@_Function
 def _reconstruct(kind: Any, shape: Any, _code: Any) -> _Array:
     if kind is not _ndarray or shape != (0,):
         raise _RefusedError('an array subclass or an oversized array')
     return _Array()
 
 
+@_Function
 def _ndarray(*_: Any) -> Any:
     raise _RefusedError('a call of numpy.ndarray')
 
 
+@_Function
 def _scalar(dtype: Any, data: Any = None) -> Any:
     if not isinstance(dtype, _Dtype) or dtype.is_object:
         raise _RefusedError('a NumPy scalar that is no number')
     return _numbers(dtype, data, 1)[0]
 
 
+@_Function
 def _encode(text: Any, codec: Any = None) -> bytes:
     """Stands for ``codecs.encode``: so Python 3 writes bytes for Python 2."""
     if not isinstance(text, str) or codec != 'latin1':

@@ -73,6 +73,8 @@ def attacks() -> dict[str, bytes]:
         'huge array': reconstruct + b'J\xff\xff\xff\x7f\x85U\x01b\x87R.',
         'call of ndarray': b'\x80\x02cnumpy\nndarray\nK\x05\x85R.',
         'record element type': b'\x80\x02cnumpy\ndtype\nU\x02V8K\x00K\x01\x87R.',
+        'state for a function': b'\x80\x02cnumpy\nndarray\nN}U\x0c__defaults__K\x01\x85s\x86b0}.',
+        'state for a class': b'\x80\x02cnumpy\ndtype\nN}U\x01xK\x01s\x86b0}.',
         'a function as value': b'\x80\x02cnumpy\nndarray\n.',
     }
 
