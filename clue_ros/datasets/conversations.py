@@ -12,8 +12,9 @@ from clue_ros.core.dialog import Dialog
 from clue_ros.core.locations import encode_box
 from clue_ros.core.turn import Question
 from clue_ros.core.wording import Landmark, compose_question
+from clue_ros.scenes.questions import judge_question
 from clue_ros.scenes.scene import SceneTruth
-from clue_ros.scenes.user import SimulatedUser
+from clue_ros.scenes.user import Outcome, SimulatedUser
 
 OPEN_QUESTION = 'Which one do you mean?'
 _UNHELPFUL = ('that one', 'i am not sure', 'yes', 'the one over there', 'i do not know', 'hm')
@@ -54,7 +55,9 @@ def settled(
 ) -> Conversation | None:
     """A dialog at whose end the target is known; None where it cannot be asked for in words.
 
-    Mostly one ideal question; sometimes an open one, or one object is offered first.
+    Mostly one ideal question; sometimes an open one, or one object is offered first. Its words may
+    fit several ("the large mug" of two large ones): then a yes settles nothing, and the dialog goes
+    on among those that they fit.
     """
     user = _user(truth, target, fitting, rng)
     draw = rng.random()
@@ -64,12 +67,20 @@ def settled(
     if _OPEN <= draw < _OPEN + _CONFIRM:
         offered = int(rng.choice(left))
         question = ideal_question(truth, (offered,))
-        rest = (target,) if offered == target else tuple(i for i in left if i != offered)
+        rest = _left_after(truth, question, fitting, target)
         first = _after(dialog, question, user, rest)
         if first is None or len(rest) == 1:
             return first
         dialog, left = first.dialog, rest
-    return _after(dialog, ideal_question(truth, left), user, (target,))
+    question = ideal_question(truth, left)
+    if question is None:
+        return None
+    reply = user.respond(question.text)
+    same = _left_after(truth, question, fitting, target)
+    # "Neither" would name nothing, though by exclusion it may leave the target alone.
+    if reply.text is None or reply.outcome is Outcome.DENIED or {*same} & {*left} != {target}:
+        return None
+    return Conversation(dialog.with_exchange(question, reply.text), (target,))
 
 
 def rejected(
@@ -87,9 +98,11 @@ def unsettled(
     others = [index for index in fitting if index != target]
     if len(others) > 1 and rng.random() < 0.6:
         offered = int(rng.choice(others))
-        rest = tuple(index for index in fitting if index != offered)
+        offer = ideal_question(truth, (offered,))
+        rest = _left_after(truth, offer, fitting, target)
         user = _user(truth, target, fitting, rng)
-        return _after(Dialog(request), ideal_question(truth, (offered,)), user, rest)
+        if len(rest) > 1:
+            return _after(Dialog(request), offer, user, rest)
     question = ideal_question(truth, fitting)
     if question is None:
         return None
@@ -100,6 +113,16 @@ def unsettled(
 def is_rejection(rng: np.random.Generator) -> bool:
     """Whether the next training dialog shall end with nothing fitting."""
     return bool(rng.random() < _REJECTED)
+
+
+def _left_after(
+    truth: SceneTruth, question: Question | None, fitting: Sequence[int], target: int
+) -> tuple[int, ...]:
+    """Those of the objects whose plain answer to the question is that of the target."""
+    if question is None:
+        return tuple(fitting)
+    answers = judge_question(truth, question.text, fitting).answers
+    return tuple(index for index in fitting if answers[index] == answers[target])
 
 
 def _after(
