@@ -22,6 +22,7 @@ from clue_ros.datasets.rows import RowReport
 from clue_ros.datasets.sample import Sample
 from clue_ros.datasets.scene_folders import split_folders
 from clue_ros.datasets.splits import split_by_image
+from clue_ros.datasets.synthetic import reserved_for
 from clue_ros.scenes.descriptions import Description
 from clue_ros.scenes.instructions import candidate_descriptions
 from clue_ros.scenes.realise import plain_phrase
@@ -30,6 +31,7 @@ from clue_ros.scenes.store import SceneStore
 
 SCENES = 2000
 IT2P_REQUESTS = 1847
+_RENDER = 'Render scenes with "clue scenes render --n 2000 --seed 20000000 --out SCENES".'
 _TYPES = ('noun', 'colour')
 """How objects are named: by kind, and by colour where a scene has each kind twice."""
 
@@ -42,14 +44,15 @@ def read_dataset1(folders: Sequence[Path], report: RowReport) -> Iterator[Sample
         report: decides about broken rows.
 
     Raises:
-        InvalidRequestError: not two folders, or no scenes in the first.
+        InvalidRequestError: not two folders, no scenes in the first, or scenes whose seeds are kept
+            for a split: this data set splits them anew, so that it would train on test scenes.
     """
     if len(folders) != 2:
         raise InvalidRequestError(
             'dataset1',
             expected='two folders, dataset1:SCENES,IT2P',
             got=f'{len(folders)}',
-            remedy='Render scenes with "clue scenes render --n 2000 --seed 0 --out SCENES".',
+            remedy=_RENDER,
         )
     scenes = list(islice(_scene_pairs(folders[0], report), 2 * SCENES))
     splits = split_by_image(sample.image_id for sample in scenes)
@@ -67,6 +70,13 @@ def _scene_pairs(folder: Path, report: RowReport) -> Iterator[Sample]:
         )
     for path in found:
         store = SceneStore(path)
+        if kept := reserved_for(store.meta):
+            raise InvalidRequestError(
+                f'scenes in {path} for dataset1',
+                expected='seeds that are kept for no split',
+                got=f'{store.meta.seed} on, kept for {" and ".join(kept)}',
+                remedy=_RENDER,
+            )
         for index, truth in enumerate(store.truths):
             entries = candidate_descriptions(truth)
             several = _choose(truth, [d for d, fitting in entries if len(fitting) > 1])

@@ -92,7 +92,8 @@ class Dataset:
             scenes = _scenes(part, split)
             if scenes is not None:
                 number = count or 2 * scenes.count
-                found += scenes.ambiguity(number, later_turns=later_turns)
+                labelled = scenes.ambiguity(number, later_turns=later_turns)
+                found += [self._named(place, sample) for sample in labelled]
             else:
                 found += [
                     sample
@@ -108,7 +109,8 @@ class Dataset:
         for place, part in enumerate(self.parts):
             scenes = _scenes(part, split)
             if scenes is not None:
-                found += scenes.dialogs(count or 2 * scenes.count)
+                ended = scenes.dialogs(count or 2 * scenes.count)
+                found += [self._named(place, sample) for sample in ended]
             else:
                 found += [
                     sample
@@ -122,13 +124,17 @@ class Dataset:
         self.report = RowReport(skip_bad=self.report.skip_bad)
 
     def _read(self, place: int) -> Iterator[Sample]:
-        """The samples of one part; two parts may use the same names for different pictures."""
+        """The samples of one part."""
         part = self.parts[place]
         for sample in part.layout.read(part.folders, self.report):
-            if len(self.parts) > 1:
-                head = f'{place}:'
-                sample = replace(sample, id=head + sample.id, image_id=head + sample.image_id)
-            yield sample
+            yield self._named(place, sample)
+
+    def _named(self, place: int, sample: Sample) -> Sample:
+        """A sample of one part; two parts may use the same names for different pictures."""
+        if len(self.parts) == 1:
+            return sample
+        head = f'{place}:'
+        return replace(sample, id=head + sample.id, image_id=head + sample.image_id)
 
 
 def open_dataset(spec: str | Path, *, skip_bad: bool = False) -> Dataset:

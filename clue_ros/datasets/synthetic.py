@@ -19,11 +19,11 @@ from clue_ros.datasets.conversations import (
     settled,
     unsettled,
 )
-from clue_ros.datasets.sample import Sample
+from clue_ros.datasets.sample import SPLITS, Sample
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.scene import SceneTruth
-from clue_ros.scenes.store import SceneStore
+from clue_ros.scenes.store import SceneStore, StoreMeta, read_meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class SyntheticScenes:
 
     Raises:
         InvalidRequestError: no such folder, a malformed or empty one, or scenes whose seeds are
-            kept for another split, so that nothing can be trained on test scenes by mistake.
+            kept for another split or are those of a split beside it, so that nothing can be trained
+            on test scenes by mistake.
     """
 
     def __init__(self, folder: Path, split: str, *, limit: int = 0, seed: int = 0) -> None:
@@ -66,6 +67,7 @@ class SyntheticScenes:
             )
         self.count = min(limit, available) if limit else available
         _check_seeds(self.store, split)
+        _check_neighbours(self.store, split)
 
     @property
     def truths(self) -> Sequence[SceneTruth]:
@@ -169,13 +171,43 @@ class SyntheticScenes:
 _SPARE = 1.05  # a few scenes yield fewer requests than asked for
 
 
+def reserved_for(meta: StoreMeta) -> list[str]:
+    """The splits that the seeds of some scenes are kept for."""
+    return [
+        name
+        for name, start in SPLIT_SEEDS.items()
+        if meta.seed < start + SPLIT_SPAN and meta.seed + meta.count > start
+    ]
+
+
 def _check_seeds(store: SceneStore, split: str) -> None:
-    first, last = store.meta.seed, store.meta.seed + store.meta.count - 1
-    for name, start in SPLIT_SEEDS.items():
-        if name != split and first < start + SPLIT_SPAN and last >= start:
-            raise InvalidRequestError(
-                f'scenes in {store.folder} for the {split} split',
-                expected=f'no seed of {start} to {start + SPLIT_SPAN - 1}: they are for {name}',
-                got=f'{first} to {last}',
-                remedy=f'Render scenes for it, such as with --seed {SPLIT_SEEDS[split]}.',
+    for name in reserved_for(store.meta):
+        if name != split:
+            start = SPLIT_SEEDS[name]
+            raise _shared(
+                store, split, f'no seed of {start} to {start + SPLIT_SPAN - 1}: they are for {name}'
             )
+
+
+def _check_neighbours(store: SceneStore, split: str) -> None:
+    """Seeds that are kept for no split could still be rendered for two of one data set."""
+    if store.folder.name != split:
+        return
+    mine = store.meta
+    for name in SPLITS:
+        folder = store.folder.parent / name
+        if name == split or not (folder / 'meta.json').is_file():
+            continue
+        other = read_meta(folder)
+        apart = mine.seed >= other.seed + other.count or other.seed >= mine.seed + mine.count
+        if mine.preset == other.preset and not apart:
+            raise _shared(store, split, f'no scene that is in {folder} as well')
+
+
+def _shared(store: SceneStore, split: str, expected: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f'scenes in {store.folder} for the {split} split',
+        expected=expected,
+        got=f'seeds {store.meta.seed} to {store.meta.seed + store.meta.count - 1}',
+        remedy=f'Render scenes for it, such as with --seed {SPLIT_SEEDS[split]}.',
+    )

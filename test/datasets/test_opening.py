@@ -22,8 +22,7 @@ from clue_ros.scenes.store import StoreMeta
 @pytest.fixture(scope='module')
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data') / 'scenes'
-    meta = StoreMeta('standard', SPLIT_SEEDS['train'], 8, 160, 120)
-    render_folder(folder / 'train', meta, workers=1, quiet=True)
+    render_folder(folder, StoreMeta('standard', 20_000_000, 8, 160, 120), workers=1, quiet=True)
     return folder
 
 
@@ -66,6 +65,20 @@ def test_dataset1(scenes: Path, it2p: Path) -> None:
 def test_dataset1_needs_both_parts(scenes: Path) -> None:
     with pytest.raises(InvalidRequestError, match='dataset1:SCENES,IT2P'):
         list(read_dataset1([scenes], RowReport()))
+
+
+def test_dataset1_takes_no_scenes_of_a_split(tmp_path: Path, it2p: Path) -> None:
+    """It splits its scenes anew: with those of the test split it would train on them."""
+    meta = StoreMeta('standard', SPLIT_SEEDS['test'], 1, 96, 72)
+    render_folder(tmp_path / 'scenes' / 'train', meta, workers=1, quiet=True)
+    with pytest.raises(InvalidRequestError, match='kept for test'):
+        list(open_dataset(f'dataset1:{tmp_path / "scenes"},{it2p}').samples())
+
+
+def test_joined_scenes_keep_their_names_apart(scenes: Path, generic: Path) -> None:
+    dataset = open_dataset(f'scenes:{scenes}+generic:{generic}')
+    for samples in (dataset.ambiguity('test'), dataset.dialogs('test'), dataset.samples('test')):
+        assert {sample.image_id[:2] for sample in samples} == {'0:', '1:'}
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,17 @@ def test_test_scenes_cannot_be_trained_on(
             SyntheticScenes(tmp_path / 'train', split)
 
 
+def test_two_splits_of_one_data_set_share_no_scene(tmp_path: Path) -> None:
+    for split, seed in (('train', 70), ('test', 73)):
+        meta = StoreMeta('standard', seed, 4, 96, 72)
+        render_folder(tmp_path / split, meta, workers=1, quiet=True)
+    for split in ('train', 'test'):
+        with pytest.raises(InvalidRequestError, match='as well'):
+            SyntheticScenes(tmp_path / split, split)
+    shutil.rmtree(tmp_path / 'train')
+    assert SyntheticScenes(tmp_path / 'test', 'test').count == 4
+
+
 def test_seeds_of_the_splits_and_of_the_shipped_trainings_are_apart() -> None:
     starts = sorted(SPLIT_SEEDS.values())
     assert all(b - a >= SPLIT_SPAN for a, b in pairwise(starts))
