@@ -72,7 +72,7 @@ def _splits(path: Path, name: str) -> Mapping[str, str] | None:
     """Split of each training picture; None for the test part."""
     if name.endswith('test'):
         return None
-    ids = (str(row.values.get('id')) for row in _rows(path, RowReport(skip_bad=True)))
+    ids = (str(row.values.get('id')).strip() for row in _rows(path, RowReport(skip_bad=True)))
     return split_by_image(ids, _VALIDATION)
 
 

@@ -45,7 +45,7 @@ def read_generic(folders: Sequence[Path], report: RowReport) -> Iterator[Sample]
 
 def _splits(path: Path) -> Mapping[str, str]:
     names = (row.values.get('image') for row in json_rows(path, RowReport(skip_bad=True)))
-    return split_by_image(name for name in names if isinstance(name, str))
+    return split_by_image(name.strip() for name in names if isinstance(name, str))
 
 
 def _sample(
@@ -61,6 +61,8 @@ def _sample(
     image = row.text('image')
     picture = find_picture(row, 'image', image, folders)
     identity = row.identity('id') if row.has('id') else str(row.line)
+    if split:
+        identity = f'{row.file.stem}/{identity}'  # lines of several files have the same numbers
     if identity in seen:
         raise row.error('id', expected='an id of its own', got=f'that of line {seen[identity]}')
     seen[identity] = row.line

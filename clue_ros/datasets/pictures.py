@@ -47,10 +47,9 @@ def find_picture(row: Row, field: str, name: str, roots: Sequence[Path]) -> Pict
         raise row.error(
             field, expected='a path inside the data set', got=name, remedy='Use relative paths.'
         )
-    for root in roots:
-        for candidate in _candidates(root, relative):
-            if candidate.is_file():
-                return measure_picture(row, field, candidate)
+    for candidate in _candidates(roots, relative):
+        if candidate.is_file():
+            return measure_picture(row, field, candidate)
     raise row.error(
         field,
         expected=f'a picture in {" or ".join(str(root) for root in roots)}',
@@ -89,7 +88,10 @@ def header_size(source: Path | IO[bytes]) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def _candidates(root: Path, relative: Path) -> list[Path]:
-    """Where pictures lie: as named, in a usual subfolder, or all in one folder."""
+def _candidates(roots: Sequence[Path], relative: Path) -> list[Path]:
+    """Where pictures lie: as named, in a usual subfolder, or all in one folder.
+
+    The bare name comes last: ``a/1.jpg`` and ``b/1.jpg`` are two pictures where both are there.
+    """
     names = dict.fromkeys((relative, Path(relative.name)))
-    return [root / sub / name for sub in _SUBFOLDERS for name in names]
+    return [root / sub / name for name in names for root in roots for sub in _SUBFOLDERS]

@@ -202,10 +202,11 @@ class Row:
             value: x1, y1, x2, y2.
             width: of the picture.
             height: of the picture; a box up to 2 % over its edge is cut at it.
-            scale: numbers that are all at most 1 are shares of width and height.
+            scale: numbers that are all at most 1 are shares of width and height; so are those of a
+                box that is over the edge by no more than that.
         """
         edges = self.numbers(name, value)
-        if scale and all(edge <= 1.0 for edge in edges):
+        if scale and all(edge <= 1.0 + _SLACK for edge in edges):
             edges = [edges[0] * width, edges[1] * height, edges[2] * width, edges[3] * height]
         if edges[2] <= edges[0] or edges[3] <= edges[1]:
             raise self.error(name, expected='x1 < x2 and y1 < y2', got=value)

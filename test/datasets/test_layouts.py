@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def test_hub_current_schema(hub_current: Path) -> None:
     assert samples[0].dialog.linearise() == (
         'a bottle please assistant: which one? user: the left one'
     )
+
+
+def test_shares_a_little_over_the_edge_are_still_shares(hub_current: Path, make) -> None:
+    reference = make.current_reference(bbox=[0.25, 0.25, 1.004, 0.75])
+    make.lines(
+        hub_current / 'data' / 'train-00000-of-00001.jsonl',
+        [make.current_row(ref_list=[reference])],
+    )
+    assert next(open_dataset(hub_current).samples('train')).box == Box(16, 12, 64, 36)
 
 
 def test_what_the_agent_says_last_is_left_out(hub_current: Path, make) -> None:
@@ -131,9 +141,24 @@ def test_generic_with_a_file_per_split(tmp_path: Path, make) -> None:
     make.picture(tmp_path / 'a.png')
     for name in ('train', 'val', 'test', 'shifted'):
         make.lines(tmp_path / f'{name}.jsonl', [{'image': 'a.png', 'text': 'get the mug'}])
-    assert {s.split for s in open_dataset(tmp_path).samples()} == {
-        'train', 'val', 'test', 'shifted',
-    }  # fmt: skip
+    samples = list(open_dataset(tmp_path).samples())
+    assert {s.split for s in samples} == {'train', 'val', 'test', 'shifted'}
+    assert len({s.id for s in samples}) == 4
+
+
+def test_generic_name_with_spaces_around_it(tmp_path: Path, make) -> None:
+    make.picture(tmp_path / 'a.png')
+    make.lines(tmp_path / 'samples.jsonl', [{'image': ' a.png ', 'text': 'get the mug'}])
+    assert next(open_dataset(tmp_path).samples()).image_id == 'a.png'
+
+
+def test_a_named_folder_goes_before_the_bare_name(tmp_path: Path, make) -> None:
+    """Numbered pictures have the same names in every folder."""
+    for name, size in (('1.png', (20, 10)), ('images/b/1.png', (40, 30))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        make.picture(tmp_path / name, size)
+    make.lines(tmp_path / 'test.jsonl', [{'image': 'b/1.png', 'text': 'get the mug'}])
+    assert next(open_dataset(tmp_path).samples()).width == 40
 
 
 def test_pairs(pairs: Path) -> None:
@@ -154,3 +179,11 @@ def test_unknown_folder_lists_what_is_looked_for(tmp_path: Path) -> None:
         assert layout.looks_for in str(caught.value)
     with pytest.raises(InvalidRequestError, match='nothing there'):
         detect_layout(tmp_path / 'missing')
+
+
+def test_ambres_id_with_spaces_around_it(ambres: Path, make) -> None:
+    part = ambres / 'assets' / 'data' / 'sim' / 'train'
+    picture = next(part.glob('*.jpeg'))
+    (part / 'data.json').write_text(json.dumps([make.ambres_task(id=f' {picture.stem} ')]))
+    found = [s for s in open_dataset(ambres).samples() if s.id.startswith('sim/train')]
+    assert [s.image_id for s in found] == [f'sim/train/{picture.stem}']
