@@ -10,29 +10,32 @@ Ten lines of a manipulation stack::
         say(f'sorry: {turn.error_message}')
 
 The blocking calls wait, with a limit, while another thread spins the node; never call them from a
-callback of that node. The ``*_async`` forms call back and are for callbacks too.
+callback of that node. The ``*_async`` forms never wait but call back, and are for callbacks too.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from action_msgs.msg import GoalStatus
+from builtin_interfaces.msg import Time
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.task import Future
 from sensor_msgs.msg import Image
 
 from clue_ros.action import Resolve
 from clue_ros.core.errors import ClueError, DeadlineError, ErrorCode
-from clue_ros.msg import Question, Turn
+from clue_ros.msg import Turn
+from clue_ros.ros.pending import Call, Goal, OnQuestion, OnTurn, Waiter, failed_turn
 from clue_ros.srv import CancelDialog, DialogTurn, Ground
 
-OnTurn = Callable[[Turn], None]
-OnQuestion = Callable[[Question], None]
+# Seconds in which a node that runs is discovered.
+_DISCOVERY_S = 5.0
 
 
 class NotAvailableError(ClueError):
@@ -50,25 +53,47 @@ class ClueClient:
     """
 
     def __init__(self, node: Node, name: str = 'clue') -> None:
+        self._node = node
         self._group = ReentrantCallbackGroup()
-        self._name = name
         options = {'callback_group': self._group}
         self._ground = node.create_client(Ground, f'{name}/ground', **options)
         self._reply = node.create_client(DialogTurn, f'{name}/dialog_turn', **options)
         self._cancel = node.create_client(CancelDialog, f'{name}/cancel_dialog', **options)
+        self._state = node.create_client(GetState, f'{name}/get_state', **options)
         self._resolve = ActionClient(node, Resolve, f'{name}/resolve', **options)
 
     def wait_until_ready(self, timeout: float = 30.0) -> None:
-        """Wait until the node offers its services.
+        """Wait until the node is active: it offers its services long before its model is loaded.
 
         Raises:
-            NotAvailableError: it does not within ``timeout`` seconds.
+            NotAvailableError: it is not within ``timeout`` seconds.
         """
-        if not self._ground.wait_for_service(timeout):
-            raise NotAvailableError(
-                f'no clue node under {self._ground.srv_name}',
-                remedy='Start it: ros2 launch clue_ros clue.launch.py',
-            )
+        end = time.monotonic() + timeout
+        offered = (self._ground, self._reply, self._state)
+        seen = 'nothing'
+        while True:
+            if all(client.service_is_ready() for client in offered):
+                seen = self._lifecycle_state(min(1.0, max(end - time.monotonic(), 0.1)))
+                if seen == 'active' and self._resolve.server_is_ready():
+                    return
+            if time.monotonic() >= end:
+                raise NotAvailableError(
+                    f'clue node under {self._ground.srv_name}',
+                    expected=f'an active one within {timeout:g} s',
+                    got=seen,
+                    remedy='Start it: ros2 launch clue_ros clue.launch.py',
+                )
+            time.sleep(0.1)
+
+    def _lifecycle_state(self, patience: float) -> str:
+        answered = threading.Event()
+        future = self._state.call_async(GetState.Request())
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(patience):
+            self._state.remove_pending_request(future)
+            return 'no answer (does another thread spin the node of the client?)'
+        state: State = future.result().current_state
+        return str(state.label)
 
     # ------------------------------------------------------------- one turn
     def ask(
@@ -76,6 +101,7 @@ class ClueClient:
         instruction: str,
         *,
         image: Image | None = None,
+        min_stamp: Time | None = None,
         allow_questions: bool = True,
         timeout: float = 30.0,
     ) -> Turn:
@@ -84,16 +110,23 @@ class ClueClient:
         Args:
             instruction: what to find.
             image: to search; None for the camera's newest.
+            min_stamp: use no camera image older than this, e.g. after the arm moved.
             allow_questions: False gives the best guess at once.
-            timeout: seconds for the answer.
+            timeout: seconds for the answer, more than 0.
 
         Raises:
             NotAvailableError: there is no such node.
             DeadlineError: no answer came.
         """
-        done = _Waiter(timeout)
+        self._find(self._ground.wait_for_service)
+        done = Waiter(timeout)
         self.ask_async(
-            instruction, done, image=image, allow_questions=allow_questions, timeout=timeout
+            instruction,
+            done,
+            image=image,
+            min_stamp=min_stamp,
+            allow_questions=allow_questions,
+            timeout=timeout,
         )
         return done.wait()
 
@@ -103,17 +136,19 @@ class ClueClient:
         on_turn: OnTurn,
         *,
         image: Image | None = None,
+        min_stamp: Time | None = None,
         allow_questions: bool = True,
         timeout: float = 30.0,
     ) -> None:
-        """``ask`` that calls back; see there."""
+        """``ask`` that calls back, with a failed turn where ``ask`` raises; see there."""
         request = Ground.Request(
             instruction=instruction,
             image=image or Image(),
+            min_stamp=min_stamp or Time(),
             allow_questions=allow_questions,
             timeout_s=float(timeout),
         )
-        self._send(self._ground, request, on_turn)
+        self._send(self._ground, request, on_turn, timeout)
 
     def reply(self, dialog_id: str, text: str, *, timeout: float = 30.0) -> Turn:
         """Answer a question: the next question, the box, or a failure.
@@ -122,16 +157,17 @@ class ClueClient:
             NotAvailableError: there is no such node.
             DeadlineError: no answer came.
         """
-        done = _Waiter(timeout)
+        self._find(self._reply.wait_for_service)
+        done = Waiter(timeout)
         self.reply_async(dialog_id, text, done, timeout=timeout)
         return done.wait()
 
     def reply_async(
         self, dialog_id: str, text: str, on_turn: OnTurn, *, timeout: float = 30.0
     ) -> None:
-        """``reply`` that calls back; see there."""
+        """``reply`` that calls back, with a failed turn where ``reply`` raises; see there."""
         request = DialogTurn.Request(dialog_id=dialog_id, reply=text, timeout_s=float(timeout))
-        self._send(self._reply, request, on_turn)
+        self._send(self._reply, request, on_turn, timeout)
 
     def cancel(self, dialog_id: str = '') -> None:
         """End a dialog, or all; does not wait."""
@@ -143,6 +179,8 @@ class ClueClient:
         instruction: str,
         *,
         on_question: OnQuestion | None = None,
+        image: Image | None = None,
+        min_stamp: Time | None = None,
         max_turns: int = 0,
         timeout: float = 300.0,
     ) -> Turn:
@@ -151,18 +189,28 @@ class ClueClient:
         Args:
             instruction: what to find.
             on_question: told each question, e.g. to speak it.
+            image: to search; None for the camera's newest.
+            min_stamp: use no camera image older than this, e.g. after the arm moved.
             max_turns: questions at most; 0 as the node is set.
             timeout: seconds for the whole dialog.
 
         Returns:
-            The last turn: a box or a failure.
+            The last turn: a box or a failure, MODEL_NOT_READY where the node is not active.
 
         Raises:
-            NotAvailableError: there is no such node, or it is not active.
+            NotAvailableError: there is no such node.
             DeadlineError: the dialog did not end; it is cancelled.
         """
-        done = _Waiter(timeout)
-        cancel = self.resolve_async(instruction, done, on_question=on_question, max_turns=max_turns)
+        self._find(self._resolve.wait_for_server)
+        done = Waiter(timeout)
+        cancel = self.resolve_async(
+            instruction,
+            done,
+            on_question=on_question,
+            image=image,
+            min_stamp=min_stamp,
+            max_turns=max_turns,
+        )
         try:
             return done.wait()
         except DeadlineError:
@@ -175,86 +223,45 @@ class ClueClient:
         on_turn: OnTurn,
         *,
         on_question: OnQuestion | None = None,
+        image: Image | None = None,
+        min_stamp: Time | None = None,
         max_turns: int = 0,
     ) -> Callable[[], None]:
-        """``resolve`` that calls back.
+        """``resolve`` that calls back, with a failed turn where ``resolve`` raises; see there.
+
+        The whole dialog has no limit here: the node closes it where nobody answers, but one that
+        is killed leaves it open.
 
         Returns:
             A function that cancels the dialog.
         """
+        goal = Goal(on_turn, on_question)
         if not self._resolve.server_is_ready():
-            self.wait_until_ready(5.0)
-            self._resolve.wait_for_server(5.0)
-        goal = _Goal(on_turn, on_question)
-        future = self._resolve.send_goal_async(
-            Resolve.Goal(instruction=instruction, max_turns=max_turns),
-            feedback_callback=goal.on_feedback,
+            on_turn(self._absent())
+            return goal.cancel
+        request = Resolve.Goal(
+            instruction=instruction,
+            image=image or Image(),
+            min_stamp=min_stamp or Time(),
+            max_turns=max_turns,
         )
+        future = self._resolve.send_goal_async(request, feedback_callback=goal.on_feedback)
         future.add_done_callback(goal.on_accepted)
         return goal.cancel
 
-    def _send(self, client: Any, request: Any, on_turn: OnTurn) -> None:
-        if not client.service_is_ready():
-            self.wait_until_ready(5.0)
-        client.call_async(request).add_done_callback(lambda future: on_turn(future.result().turn))
+    def _find(self, wait: Callable[[float], bool]) -> None:
+        if not wait(_DISCOVERY_S):
+            raise NotAvailableError(self._absent().error_message)
 
+    def _absent(self) -> Turn:
+        return failed_turn(
+            ErrorCode.MODEL_NOT_READY,
+            f'no clue node under {self._ground.srv_name}. '
+            'Start it: ros2 launch clue_ros clue.launch.py',
+        )
 
-class _Goal:
-    """One goal of ``~/resolve`` on its way."""
-
-    def __init__(self, on_turn: OnTurn, on_question: OnQuestion | None) -> None:
-        self._on_turn = on_turn
-        self._on_question = on_question
-        self._handle: Any = None
-        self._canceled = False
-
-    def on_feedback(self, message: Any) -> None:
-        if self._on_question is not None and message.feedback.question.text:
-            self._on_question(message.feedback.question)
-
-    def on_accepted(self, future: Future[Any]) -> None:
-        self._handle = future.result()
-        if not self._handle.accepted:
-            rejected = Turn(status=Turn.FAILED, error_code=int(ErrorCode.MODEL_NOT_READY))
-            rejected.error_message = 'the clue node is not active'
-            self._on_turn(rejected)
-            return
-        self._handle.get_result_async().add_done_callback(self._on_result)
-        if self._canceled:
-            self.cancel()
-
-    def _on_result(self, future: Future[Any]) -> None:
-        answer = future.result()
-        turn = answer.result.turn
-        if answer.status == GoalStatus.STATUS_UNKNOWN:
-            turn = Turn(status=Turn.FAILED, error_code=int(ErrorCode.INTERNAL))
-            turn.error_message = 'the node has forgotten the goal'
-        self._on_turn(turn)
-
-    def cancel(self) -> None:
-        self._canceled = True
-        if self._handle is not None and self._handle.accepted:
-            self._handle.cancel_goal_async()
-
-
-class _Waiter:
-    """Receives one turn and lets another thread wait for it."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._arrived = threading.Event()
-        self._turn: Turn | None = None
-
-    def __call__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._arrived.set()
-
-    def wait(self) -> Turn:
-        # The node answers within the time that it was given; a little more for the way.
-        if not self._arrived.wait(self._timeout + 2.0) or self._turn is None:
-            raise DeadlineError(
-                'no answer from the clue node',
-                expected=f'one within {self._timeout:g} s',
-                remedy='Does another thread spin the node that the client was given?',
-            )
-        return self._turn
+    def _send(self, client: Any, request: Any, on_turn: OnTurn, timeout: float) -> None:
+        if client.service_is_ready():
+            Call(self._node, self._group, client, request, on_turn, timeout)
+        else:
+            on_turn(self._absent())
