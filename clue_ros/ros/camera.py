@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from clue_ros.core.errors import BadImageError, ClueError, ErrorCode
 from clue_ros.ros.alarms import Alarms
@@ -25,6 +27,8 @@ from clue_ros.ros.sight import Snapshot
 
 # Depth images around the newest image, so that one with its stamp is among them.
 _DEPTHS = 3
+# Seconds that depth may come after its image, which a driver often sends first.
+_DEPTH_LAG = 0.3
 
 
 class NoImageError(ClueError):
@@ -85,6 +89,7 @@ class Camera:
         """The node is inactive: unsubscribe and forget."""
         self._users = 0
         self._unsubscribe()
+        self._info = None
         self._release_waiters()
 
     @property
@@ -137,11 +142,11 @@ class Camera:
 
     def _on_depth(self, data: bytes) -> None:
         self._depths.append(data)
-        if self._info is not None:
-            self._release_waiters()
+        self._release_waiters()
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
+        self._release_waiters()
 
     def _release_waiters(self) -> None:
         waiters, self._waiters = self._waiters, []
@@ -164,7 +169,7 @@ class Camera:
 
     # ---------------------------------------------------------------- serving
     async def snapshot(self, settings: NodeSettings, min_stamp: int, deadline: float) -> Snapshot:
-        """The newest frame, waiting for one where none is fresh enough.
+        """The newest frame with its depth, waiting for them where they are still on their way.
 
         Args:
             settings: of this turn.
@@ -178,16 +183,22 @@ class Camera:
         self._settings = settings
         # A little of the request's time is left for the answer itself.
         patience = min(time.monotonic() + self._settings.image_wait, deadline - 0.05)
+        depth_until = math.inf  # from the first image that serves
         self._acquire()
         try:
             while True:
+                now = time.monotonic()
                 problem = self._problem(min_stamp)
-                is_over = time.monotonic() >= patience or not self._subscriptions
+                until = patience
+                if problem is None:
+                    depth_until = min(depth_until, now + self._depth_patience)
+                    until = min(patience, depth_until)
+                is_over = now >= until or not self._subscriptions
                 if problem is None and (is_over or not self._is_depth_due):
                     return self._take()
                 if problem is not None and is_over:
                     raise problem
-                await self._next_frame(patience)
+                await self._next_frame(until)
         finally:
             self._release()
 
@@ -213,7 +224,7 @@ class Camera:
                 remedy='Is the camera still running?',
             )
         if min_stamp > 0:
-            stamp = from_time(self._decode().header.stamp)
+            stamp = _stamp_of(self._frame.data)
             if stamp < min_stamp:
                 return NoImageError(
                     f'image on {self.topic}',
@@ -224,15 +235,26 @@ class Camera:
         return None
 
     @property
-    def _is_depth_due(self) -> bool:
-        """Whether depth was subscribed to just now and may still arrive."""
-        settings = self._settings
-        on_demand = settings.use_depth and settings.subscription == 'on_demand'
-        return on_demand and not (self._depths and self._info)
+    def _depth_patience(self) -> float:
+        """Seconds to wait for the depth of an image."""
+        if not self._settings.use_depth:
+            return 0.0
+        # On demand its publisher was subscribed to just now, and may first have to be found.
+        return math.inf if self._settings.subscription == 'on_demand' else _DEPTH_LAG
 
-    def _decode(self) -> Image | CompressedImage:
-        assert self._frame is not None
-        return _deserialize(self._frame.data, self._type)
+    @property
+    def _is_depth_due(self) -> bool:
+        """Whether the depth that belongs to the newest image may still be on its way."""
+        if not self._settings.use_depth:
+            return False
+        if self._frame is None or self._info is None or not self._depths:
+            return True
+        try:
+            stamp = _stamp_of(self._frame.data)
+            nearest = min(abs(_stamp_of(depth) - stamp) for depth in self._depths)
+        except ClueError:
+            return False  # what cannot be read is reported by who decodes it
+        return nearest * 1e-9 > self._settings.max_depth_skew
 
     def _take(self) -> Snapshot:
         frame, kind = self._frame, self._type
@@ -259,6 +281,12 @@ class Camera:
             '(FASTRTPS_DEFAULT_PROFILES_FILE before Kilted) to share/clue_ros/config/fastdds.xml '
             'for camera and node. If the QoS does not match, set image_reliability.'
         )
+
+
+def _stamp_of(data: bytes) -> int:
+    """Nanoseconds of a message's stamp. Its header comes first, so the pixels stay unread."""
+    header: Header = _deserialize(data, Header)
+    return from_time(header.stamp)
 
 
 def _deserialize(data: bytes, kind: Any) -> Any:

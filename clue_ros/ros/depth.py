@@ -87,7 +87,7 @@ def locate(
     near: float = 0.05,
     far: float = 10.0,
 ) -> Located:
-    """Find the object inside a box: the nearest layer of points around the box's middle.
+    """Find the object inside a box: the layer of points at the box's middle.
 
     A box holds the object and what is behind it. The depths of the box's inner half vote for the
     object's layer (their median); points that are farther from it than the object can be deep are

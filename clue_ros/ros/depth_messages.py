@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from typing import Any
 
 import numpy as np
@@ -72,5 +73,5 @@ def to_cloud(points: Points, header: Any) -> PointCloud2:
     ]
     cloud.point_step = 12
     cloud.row_step = 12 * len(points)
-    cloud.data = points.astype('<f4').tobytes()
+    cloud.data = array.array('B', points.astype('<f4').tobytes())
     return cloud

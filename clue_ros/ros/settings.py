@@ -231,6 +231,8 @@ def problems(values: Mapping[str, object]) -> list[str]:
     low, high = values.get('min_depth'), values.get('max_depth')
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low >= high:
         found.append(f'min_depth: expected less than max_depth ({high:g}), got {low:g}')
+    if values.get('subscription') == 'on_demand' and values.get('image_wait') == 0:
+        found.append('image_wait: expected more than 0 with subscription on_demand, got 0')
     return found
 
 

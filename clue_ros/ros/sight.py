@@ -32,7 +32,7 @@ class Snapshot:
         image: returns the image message; called at most once.
         depths: return depth messages received around it, oldest first.
         info: the camera's calibration, if one came.
-        header: of the image, where it is known already.
+        header: of an image that came with the request; a camera's is known after a look.
     """
 
     image: Callable[[], Image | CompressedImage]
@@ -59,9 +59,11 @@ class Sight:
         self._lock = threading.Lock()
         self._image: Picture | None = None
         self._depth: Image | None = None
+        self._no_depth = ''
         self._info: CameraInfo | None = None
         self._transform: npt.NDArray[np.float64] | None = None
         self._no_transform = ''
+        self.is_given = snapshot.header is not None  # with the request, not by the camera
         self.header = snapshot.header or Header()  # of the image, at the latest after a look
 
     def look(self) -> Picture:
@@ -84,7 +86,12 @@ class Sight:
 
     def _freeze_depth(self, snapshot: Snapshot) -> None:
         stamp = _seconds(self.header)
-        depths = [read() for read in snapshot.depths]
+        depths: list[Image] = []
+        for read in snapshot.depths:
+            try:
+                depths.append(read())
+            except ClueError as error:  # the picture serves all the same
+                self._no_depth = str(error)
         if depths:
             self._depth = min(depths, key=lambda depth: abs(_seconds(depth.header) - stamp))
         self._info = snapshot.info
@@ -108,6 +115,13 @@ class Sight:
 
     def _locate(self, box: Box) -> Position:
         settings, image = self._settings, self._image
+        if self.is_given:
+            raise NoDepthError(
+                'the image came with the request',
+                remedy="Depth is known for the camera's own images: leave `image` empty.",
+            )
+        if self._depth is None and self._no_depth:
+            raise NoDepthError(self._no_depth)
         if image is None or self._depth is None or self._info is None:
             missing = 'depth image' if self._depth is None else 'camera_info'
             raise NoDepthError(

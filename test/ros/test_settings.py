@@ -54,6 +54,8 @@ def test_all_bad_values_are_reported_at_once():
     found = problems({'threshold': 2.0, 'gate': 'x', 'max_turns': 3, 'model': 1})
     assert [line.split(':')[0] for line in found] == ['threshold', 'gate', 'model']
     assert problems({'min_depth': 2.0, 'max_depth': 1.0}) != []
+    assert problems({'subscription': 'on_demand', 'image_wait': 0.0}) != []
+    assert problems({'subscription': 'continuous', 'image_wait': 0.0}) == []
     assert problems(vars(NodeSettings())) == []
 
 
