@@ -30,7 +30,7 @@ from clue_ros.ros.alarms import Alarms
 from clue_ros.ros.camera import Camera
 from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.diagnostics import Diagnostics, ModelHealth
-from clue_ros.ros.inference import Brain, Loader, load_engine
+from clue_ros.ros.inference import Brain, Loader, facts, load_engine
 from clue_ros.ros.outputs import Outputs
 from clue_ros.ros.parameters import Parameters
 from clue_ros.ros.resolve import ResolveServer
@@ -95,7 +95,10 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and serve."""
-        return self._guarded('activate', self._activate)
+        outcome = self._guarded('activate', self._activate)
+        if outcome is not SUCCESS:
+            self._guarded('deactivate', self._deactivate)  # nothing stays half-way up
+        return outcome
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End all dialogs and unsubscribe; the model stays loaded."""
@@ -131,12 +134,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
     def _configure(self) -> None:
         settings = self._settings.read()
         self._health.loaded = False
-        self._health.facts = {
-            'model': settings.model,
-            'revision': settings.revision or 'default',
-            'device': settings.device,
-            'dtype': settings.dtype,
-        }
+        self._health.facts = facts(settings)
         self.get_logger().info(f'loading {settings.model}')
         brain = Brain(self._load(settings))
         unserved = brain.problems(settings)
@@ -145,12 +143,15 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
         brain.engine.warm_up()
         self._outputs = Outputs(self, settings)
         self._brain = brain
+        self._health.facts = facts(settings, brain.engine)
         self._health.loaded, self._health.problem = True, ''
         self.get_logger().info(f'{settings.model} is ready')
 
     def _activate(self) -> None:
         assert self._brain is not None
         assert self._outputs is not None
+        if not self._health.loaded:
+            raise NotReadyError(self._health.problem.removeprefix('activate failed: '))
         self._conversations = Conversations(
             brain=self._brain,
             worker=self._worker,
@@ -164,7 +165,11 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
         )
         settings = self._settings.read()
         self._camera.start(settings)
+        if settings.use_depth:
+            self._transforms.start()
         self._speech = Speech(self, self._group, self._conversations, self._settings.read)
+        self._conversations.announce()
+        self._health.problem = ''
 
     def _deactivate(self) -> None:
         if self._speech is not None:
@@ -175,6 +180,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
             self._conversations = None
         self._worker.cancel()
         self._camera.stop()
+        self._transforms.stop()
 
     def _cleanup(self) -> None:
         self._brain = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -17,12 +16,13 @@ from std_msgs.msg import Header
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog, clean_text
 from clue_ros.core.errors import ClueError, ErrorCode, InvalidRequestError, UnknownDialogError
-from clue_ros.core.turn import Question, Turn, TurnStatus
+from clue_ros.core.turn import Ambiguity, Question, Turn, TurnStatus
+from clue_ros.msg import Ambiguity as AmbiguityMessage
 from clue_ros.msg import Question as QuestionMessage
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.alarms import Alarm, Alarms
 from clue_ros.ros.camera import Camera
-from clue_ros.ros.conversions import question_message, turn_message
+from clue_ros.ros.conversions import ambiguity_message, question_message, turn_message
 from clue_ros.ros.dialogs import DialogTable, OpenDialog, Speaker, State
 from clue_ros.ros.inference import Brain, Outcome, failure_of, judge, take_turn
 from clue_ros.ros.outputs import Outputs
@@ -31,6 +31,8 @@ from clue_ros.ros.sight import Sight, Snapshot, TransformLookup
 from clue_ros.ros.worker import Job, Token, Worker
 
 Entry = OpenDialog[Sight]
+OnTurn = Callable[[TurnMessage], None]
+OnState = Callable[[State, QuestionMessage], None]
 
 # After these the dialog goes on as it was: its question can be answered again.
 _PASSING = frozenset(
@@ -111,7 +113,7 @@ class Conversations:
         self.table: DialogTable[Sight] = DialogTable(settings().max_dialogs, time.monotonic, stamp)
         self._jobs: dict[str, Job[Outcome]] = {}
         self._expiry: Alarm | None = None
-        self._listeners: dict[str, Callable[[TurnMessage], None]] = {}
+        self._listeners: dict[str, tuple[OnTurn, OnState]] = {}
         self.last_box: LastBox | None = None
         self.asked_at = float('-inf')  # time.monotonic of the newest question
         self.last_question = ''
@@ -157,7 +159,10 @@ class Conversations:
             self._worker.check_free()
             request = Request(text, confidence=confidence)
             deadline = self._deadline(0.0, settings)
-            return await self._open(dialog, last.sight, request, settings, deadline, begin, None)
+            turn = await self._open(dialog, last.sight, request, settings, deadline, begin, None)
+            if turn.error_code in _PASSING and self.last_box is None:
+                self.last_box = last  # it can be corrected again
+            return turn
         except Exception as error:
             return self._refuse(error, Header())
 
@@ -190,13 +195,15 @@ class Conversations:
     ) -> TurnMessage:
         """Answer the open question of a dialog, and take its next turn. Never raises."""
         begin = time.perf_counter()
+        header, name = Header(), dialog_id
         try:
             settings = self._settings()
             entry = self.table.get(dialog_id)
+            header, name = entry.view.header, entry.id
             deadline = self._deadline(timeout, settings)
             words = clean_text(text, 'reply')
             self._worker.check_free()
-            if settings.refresh_image:
+            if settings.refresh_image and not entry.view.is_given:
                 snapshot = await self._camera.snapshot(settings, 0, deadline)
                 entry = self.table.get(entry.id)  # it may have ended in the meantime
                 self.table.reply(entry, words, confidence)
@@ -204,17 +211,15 @@ class Conversations:
             else:
                 self.table.reply(entry, words, confidence)
         except Exception as error:
-            return self._refuse(error, Header(), dialog_id)
+            return self._refuse(error, header, name)
         self._publish_state()
+        self._tell_state(entry)
         return await self._think(entry, settings, deadline, begin)
 
     async def detect(
         self, instruction: str, image: Image | None, timeout: float
-    ) -> tuple[Any, Header]:
+    ) -> AmbiguityMessage:
         """Judge an instruction without a dialog.
-
-        Returns:
-            The ambiguity and the header of its image.
 
         Raises:
             ClueError: why not.
@@ -225,12 +230,16 @@ class Conversations:
         self._worker.check_free()
         snapshot = await self._snapshot(image, 0, settings, deadline)
         sight = Sight(snapshot, settings, self._transforms)
-        job = self._worker.start(
+        job: Job[Ambiguity] = self._worker.start(
             lambda token: judge(self._brain, sight, words, settings, token), deadline
         )
         alarm = self._alarms.at(deadline, job.expire)
         try:
-            return await job.future, sight.header
+            found = await job.future
+            assert found is not None
+            message = ambiguity_message(found, sight.header)
+            self._outputs.ambiguity(message)
+            return message
         except ClueError:
             raise
         except Exception as error:
@@ -264,12 +273,25 @@ class Conversations:
         for entry in self.table.expired():
             self.cancel(entry.id, State.EXPIRED)
 
-    def listen(self, dialog_id: str, listener: Callable[[TurnMessage], None] | None) -> None:
-        """Tell ``listener`` every further outcome of a dialog; None stops that."""
-        if listener is None:
-            self._listeners.pop(dialog_id, None)
-        else:
-            self._listeners[dialog_id] = listener
+    def listen(self, dialog_id: str, on_turn: OnTurn, on_state: OnState) -> None:
+        """Tell every further outcome of a dialog, and when a reply to it is thought about."""
+        self._listeners[dialog_id] = (on_turn, on_state)
+
+    def forget(self, dialog_id: str) -> None:
+        """Tell no more about a dialog."""
+        self._listeners.pop(dialog_id, None)
+
+    def check_free(self) -> None:
+        """Raise while the model works.
+
+        Raises:
+            BusyError: it does.
+        """
+        self._worker.check_free()
+
+    def announce(self) -> None:
+        """Publish the table as it is: whoever kept a question of an earlier run drops it."""
+        self._publish_state()
 
     def refuse(self, error: Exception) -> None:
         """Say on ``~/turn`` that an utterance could not be served."""
@@ -336,7 +358,9 @@ class Conversations:
         if turn.status is not TurnStatus.FAILED or turn.ambiguity is not None:
             self._outputs.picture(entry.dialog.instruction, entry.view, outcome)
         self.last_timings = dict(outcome.timings)
-        if not (passing and entry.state.is_open):
+        if passing and entry.state.is_open:
+            self._tell_state(entry)
+        else:
             self._tell(entry, message)
         return message
 
@@ -374,18 +398,15 @@ class Conversations:
         first = min((entry.deadline for entry in self.table), default=None)
         self._expiry = None if first is None else self._alarms.at(first, self.expire)
         self._outputs.dialogs(self.table)
-        focused = self.table.focused
-        if focused is not None and focused.question is not None:
-            self._outputs.question(
-                question_message(focused.question, focused.view.header, focused.id, focused.turn)
-            )
-        else:
-            self._outputs.question(QuestionMessage())
+        self._outputs.question(_open_question(self.table.focused))
 
     def _tell(self, entry: Entry, message: TurnMessage) -> None:
-        listener = self._listeners.get(entry.id)
-        if listener is not None:
-            listener(message)
+        if entry.id in self._listeners:
+            self._listeners[entry.id][0](message)
+
+    def _tell_state(self, entry: Entry) -> None:
+        if entry.id in self._listeners:
+            self._listeners[entry.id][1](entry.state, _open_question(entry))
 
     def _refuse(self, error: Exception, header: Header, dialog_id: str = '') -> TurnMessage:
         """A failure that touches no dialog."""
@@ -409,3 +430,10 @@ class Conversations:
                 'timeout_s', expected='0 (the default) .. 86400 s', got=f'{timeout}'
             )
         return time.monotonic() + (timeout or settings.request_timeout)
+
+
+def _open_question(entry: Entry | None) -> QuestionMessage:
+    """What a dialog waits to have answered; empty while it waits for nothing."""
+    if entry is None or entry.question is None or entry.state is not State.WAITING_FOR_REPLY:
+        return QuestionMessage()
+    return question_message(entry.question, entry.view.header, entry.id, entry.turn)

@@ -60,6 +60,17 @@ def load_engine(settings: NodeSettings) -> Engine:
     )
 
 
+def facts(settings: NodeSettings, engine: Engine | None = None) -> dict[str, str]:
+    """What is loaded, for people: of a loaded engine what ``auto`` has become."""
+    backbone = getattr(getattr(engine, 'checkpoint', None), 'backbone', None)
+    return {
+        'model': settings.model,
+        'revision': settings.revision or 'default',
+        'device': str(getattr(backbone, 'device', settings.device)),
+        'dtype': str(getattr(backbone, 'dtype', settings.dtype)).removeprefix('torch.'),
+    }
+
+
 class Brain:
     """A loaded engine with the settings that its checkpoint came with.
 

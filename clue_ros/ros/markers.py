@@ -42,3 +42,8 @@ def grounding_markers(located: Located, label: str, header: Header) -> MarkerArr
         text=to_text(label),
     )
     return MarkerArray(markers=[box, text])
+
+
+def no_markers() -> MarkerArray:
+    """Takes all markers away."""
+    return MarkerArray(markers=[Marker(action=Marker.DELETEALL)])

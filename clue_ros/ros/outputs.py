@@ -20,7 +20,7 @@ from clue_ros.ros.depth_messages import to_cloud
 from clue_ros.ros.detections import Detections
 from clue_ros.ros.dialogs import DialogTable
 from clue_ros.ros.inference import Outcome
-from clue_ros.ros.markers import grounding_markers
+from clue_ros.ros.markers import grounding_markers, no_markers
 from clue_ros.ros.overlays import Overlays
 from clue_ros.ros.qos import LATCHED, OUTCOMES, PICTURES
 from clue_ros.ros.settings import NodeSettings
@@ -50,7 +50,8 @@ class Outputs:
             self._points = self._create(PointCloud2, '~/points', PICTURES)
         self._detections = Detections(node) if settings.publish_detections else None
         self._overlays = Overlays(node) if settings.publish_debug else None
-        self._open_question = ''
+        self._open_question: str | None = None  # nothing was said about questions yet
+        self._is_marked = False
 
     def _create(self, kind: type[Any], topic: str, qos: Any) -> Publisher[Any]:
         publisher = self._node.create_publisher(kind, topic, qos)
@@ -70,7 +71,7 @@ class Outputs:
         """An outcome, as it goes to whoever asked."""
         self._turn.publish(message)
         if message.ambiguity.text:
-            self._ambiguity.publish(message.ambiguity)
+            self.ambiguity(message.ambiguity)
         if message.status == int(TurnStatus.QUESTION):
             self._question_text.publish(String(data=message.question.text))
         elif message.status == int(TurnStatus.GROUNDED):
@@ -78,12 +79,19 @@ class Outputs:
             if self._detections is not None:
                 self._detections.publish(message.grounding)
 
+    def ambiguity(self, message: Ambiguity) -> None:
+        """What the gate found, within a dialog or without one."""
+        self._ambiguity.publish(message)
+
     def picture(self, instruction: str, sight: Sight, outcome: Outcome) -> None:
         """Overlays, markers and points of a turn, as far as somebody looks at them."""
         if self._overlays is not None:
             self._overlays.show(sight, instruction, outcome.turn)
         position = outcome.position
-        if position is None or position.status is not ErrorCode.NONE or position.located is None:
+        if position is None:
+            return
+        if position.status is not ErrorCode.NONE or position.located is None:
+            self._unmark()
             return
         header = type(sight.header)(stamp=sight.header.stamp, frame_id=position.frame_id)
         if self._points is not None and self._points.get_subscription_count():
@@ -91,6 +99,13 @@ class Outputs:
         if self._markers is not None and outcome.turn.grounding is not None:
             label = outcome.turn.grounding.label or outcome.turn.grounding.instruction
             self._markers.publish(grounding_markers(position.located, label, header))
+            self._is_marked = True
+
+    def _unmark(self) -> None:
+        """Take the last object's markers away: they would be taken for the new one's."""
+        if self._markers is not None and self._is_marked:
+            self._markers.publish(no_markers())
+            self._is_marked = False
 
     def dialogs(self, table: DialogTable[Any]) -> None:
         """State of the table; to be called after each change."""
@@ -106,7 +121,7 @@ class Outputs:
 
     def question(self, message: Question) -> None:
         """The latched question; one without text says that none is open."""
-        if message.text or self._open_question:
+        if message.text or self._open_question != '':
             self._question.publish(message)
         self._open_question = message.text
 

@@ -140,7 +140,7 @@ class _Goal:
             return turn
         finally:
             if self._entry is not None:
-                conversations.listen(self._entry.id, None)
+                conversations.forget(self._entry.id)
 
     def cancel(self) -> None:
         """The client does not want it any more."""
@@ -157,7 +157,7 @@ class _Goal:
     def _opened(self, entry: Entry) -> None:
         self._entry = entry
         assert self._conversations is not None
-        self._conversations.listen(entry.id, self._hear)
+        self._conversations.listen(entry.id, self._hear, self._tell)
         self._tell(State.THINKING)
         if self._canceled:
             self.cancel()

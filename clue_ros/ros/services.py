@@ -15,7 +15,7 @@ from clue_ros.core.errors import ClueError, ErrorCode
 from clue_ros.core.turn import Turn
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.conversations import Conversations, Request
-from clue_ros.ros.conversions import ambiguity_message, from_time, to_text, turn_message
+from clue_ros.ros.conversions import from_time, to_text, turn_message
 from clue_ros.ros.inference import failure_of
 from clue_ros.ros.qos import REQUESTS
 from clue_ros.srv import CancelDialog, DetectAmbiguity, DialogTurn, Ground
@@ -81,10 +81,9 @@ class Services:
         self, request: DetectAmbiguity.Request, response: DetectAmbiguity.Response
     ) -> Any:
         try:
-            found, header = await self._conversations().detect(
+            response.ambiguity = await self._conversations().detect(
                 request.instruction, given_image(request.image), request.timeout_s
             )
-            response.ambiguity = ambiguity_message(found, header)
         except Exception as error:
             code, message = failure_of(error)
             response.error_code, response.error_message = int(code), to_text(message)

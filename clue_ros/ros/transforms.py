@@ -28,14 +28,28 @@ class Transforms:
     """Transforms between frames at a stamp.
 
     Args:
-        node: subscribes to /tf and /tf_static.
+        node: subscribes to /tf and /tf_static, between ``start`` and ``stop`` only: a robot's
+            transforms come by the hundred each second, and who uses no depth needs none.
     """
 
     def __init__(self, node: Node) -> None:
+        self._node = node
         self._buffer: Any = None
-        if tf2_ros is not None:
-            self._buffer = tf2_ros.Buffer(node=node)
-            self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
+        self._listener: Any = None
+
+    def start(self) -> None:
+        """Listen: only what was heard in time is known at the stamp of an image."""
+        if tf2_ros is None or self._listener is not None:
+            return
+        if self._buffer is None:
+            self._buffer = tf2_ros.Buffer(node=self._node)
+        self._listener = tf2_ros.TransformListener(self._buffer, self._node, spin_thread=False)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._listener is not None:
+            self._listener.unregister()
+            self._listener = None
 
     def matrix(
         self, target: str, source: str, stamp: Any, timeout: float
@@ -55,18 +69,21 @@ class Transforms:
         """
         if target == source:
             return np.eye(4)
-        if self._buffer is None:
+        if tf2_ros is None:
             raise TransformError(
                 f'transform from {source or "a nameless frame"} to {target}',
                 expected='tf2_ros',
                 got='not installed',
                 remedy='Install it (ros-<distro>-tf2-ros-py), or leave target_frame empty.',
             )
+        if self._buffer is None:
+            raise TransformError('transforms', got='none: the node does not listen to /tf')
         try:
             found = self._buffer.lookup_transform(
                 target, source, Time.from_msg(stamp), Duration(seconds=timeout)
             )
-        except tf2_ros.TransformException as error:
+        except (tf2_ros.TransformException, ValueError, OverflowError) as error:
+            # rclpy's Time takes no stamp before 1970: a broken header, but the box is not broken.
             raise TransformError(
                 f'transform from {source or "a nameless frame"} to {target}',
                 got=str(error),

@@ -8,11 +8,12 @@ import time
 import numpy as np
 import pytest
 from clue_ros.msg import Turn
+from clue_ros.srv import Ground
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from robot import image_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 from clue_ros.core.errors import ErrorCode
 from clue_ros.imaging.files import encode_jpeg
@@ -43,7 +44,7 @@ def active(robot, node):
     robot.change('cleanup')
     robot.set(
         image_transport='raw', subscription='continuous', use_depth=False, refresh_image=False,
-        image_reliability='auto', target_frame='', max_image_age=1.0,
+        image_reliability='auto', target_frame='', max_image_age=1.0, image_wait=0.5,
     )  # fmt: skip
 
 
@@ -181,6 +182,14 @@ def test_a_refreshed_image_each_turn(robot, active):
     stop()
 
 
+def test_an_image_of_the_request_is_not_refreshed(robot, active):
+    active(refresh_image=True)
+    asked = robot.ground('ambiguous cup', image=image_message(frame='given'))
+    found = robot.reply(asked.dialog_id, 'left')
+    assert found.status == Turn.GROUNDED, found.error_message
+    assert found.header.frame_id == 'given'
+
+
 def test_overlays_are_drawn_for_those_who_look(robot, active):
     active()
     image = image_message(640, 360, frame='seen')
@@ -250,6 +259,37 @@ def test_positions(robot, active):
     assert robot.wait_for('points').header.frame_id == 'camera'
     assert len(robot.wait_for('markers').markers) == 2
     robot.destroy(cloud)
+    robot.destroy(markers)
+
+
+def test_depth_that_comes_after_its_image_is_waited_for(robot, active):
+    active(use_depth=True, image_wait=5.0)
+    ground_with_depth(robot, lambda image: depth_message(image, 0.9))
+
+    def late_depth() -> Turn:
+        image = image_message(160, 120)
+        request = Ground.Request(instruction='the cup', min_stamp=image.header.stamp)
+        pending = robot.ground_client.call_async(request)
+        time.sleep(0.3)
+        robot.image.publish(image)
+        time.sleep(0.1)
+        robot.depth.publish(depth_message(image, 0.5))
+        return robot.wait(pending).turn
+
+    found = late_depth().grounding
+    assert found.position_status == 0, found.position_message
+    assert found.position.point.z == pytest.approx(0.5)
+
+
+def test_markers_of_the_last_object_do_not_stay(robot, active):
+    active(use_depth=True)
+    markers = robot.record(MarkerArray, '/clue/markers', 1, 'markers')
+    robot.until(lambda: ground_with_depth(robot, lambda i: depth_message(i, 0.5)) and
+                'markers' in robot.heard)  # fmt: skip
+    robot.forget()
+    turn = robot.ground('the cup', image=image_message(160, 120))
+    assert 'came with the request' in turn.grounding.position_message
+    assert [one.action for one in robot.wait_for('markers').markers] == [Marker.DELETEALL]
     robot.destroy(markers)
 
 

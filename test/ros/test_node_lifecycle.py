@@ -57,6 +57,17 @@ def test_up_and_down_twice(robot, node):
         assert robot.state() == 'unconfigured'
 
 
+def test_a_node_that_comes_up_says_that_nothing_is_open(robot, node):
+    """Whoever still shows a question of a node that was killed takes it away."""
+    assert robot.change('configure')
+    robot.forget()
+    assert robot.change('activate')
+    assert robot.wait_for('question').text == ''
+    assert list(robot.wait_for('dialog_state').dialogs) == []
+    robot.change('deactivate')
+    robot.change('cleanup')
+
+
 def test_down_while_the_model_thinks(robot, node):
     from clue_ros.srv import Ground
 
@@ -109,6 +120,9 @@ def test_a_broken_model_takes_the_node_down_and_configure_mends_it(robot, node):
     turn = robot.ground('the cup', image=image_message())
     assert code(turn) is ErrorCode.MODEL_NOT_READY
     assert 'device-side assert' in turn.error_message
+    assert not robot.change('activate'), 'a model that has failed serves nobody'
+    assert robot.state() == 'inactive'
+    assert 'device-side assert' in robot.ground('the cup', image=image_message()).error_message
     robot.change('cleanup')
     assert robot.change('configure')
     assert robot.change('activate')
