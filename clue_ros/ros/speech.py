@@ -109,6 +109,7 @@ class Speech:
             )
         elif intent is Intent.INSTRUCTION:
             if entry is not None and entry.question is not None:
+                conversations.check_free()  # while BUSY, the old dialog is better than none
                 self._node.get_logger().info('a new request: the open question is dropped')
                 conversations.cancel(entry.id)
             await conversations.begin(Request(words, confidence=confidence))
@@ -137,10 +138,11 @@ class Speech:
         """Whether the microphone heard the robot rather than the person."""
         if not self._listening:
             return True
+        # The voice may still be speaking when the question was answered otherwise.
+        if is_echo(text, self._conversations.last_question):
+            return True
         asked_at = self._conversations.asked_at
         if self._conversations.table.focused is None:
             return False
         was_mute = time.monotonic() - asked_at < settings.speech_mute
-        if was_mute and self._heard_again_at < asked_at:
-            return True
-        return is_echo(text, self._conversations.last_question)
+        return was_mute and self._heard_again_at < asked_at

@@ -33,6 +33,8 @@ _RELATIONS = frozenset(
     {'on', 'in', 'at', 'next', 'behind', 'beside', 'with', 'to', 'near', 'of', 'from', 'under'}
     | {'above', 'below', 'between', 'by', 'over', 'that', 'which', 'closest', 'nearest'}
 )
+# Words of a question that stand outside its options: who says them repeats the question.
+_FRAME = frozenset({'do', 'does', 'you', 'mean', 'want', 'should', 'which', 'what', 'or'})
 _REFUSAL = re.compile(
     r"^(?:no|nope|wrong|not|that's not|that is not|i meant|i said)\b", re.IGNORECASE
 )
@@ -89,7 +91,10 @@ def is_new_request(text: str, instruction: str, question: Question) -> bool:
 
 
 def is_echo(text: str, question: str) -> bool:
-    """Whether what was heard is the robot's own question."""
+    """Whether what was heard is the robot's own question.
+
+    An option said in full ("the mug on the left") is an answer, however long it is.
+    """
     heard, asked = _words(text), _words(question)
     if not heard:
         return False
@@ -97,7 +102,8 @@ def is_echo(text: str, question: str) -> bool:
         return True
     # A recogniser often starts late or ends early, but five words in the robot's order are its own.
     span = len(heard)
-    return span >= 5 and any(
+    is_part = span >= 5 and not _FRAME.isdisjoint(heard)
+    return is_part and any(
         asked[start : start + span] == heard for start in range(len(asked) - span + 1)
     )
 

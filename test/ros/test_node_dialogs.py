@@ -6,7 +6,7 @@ import time
 
 import pytest
 from action_msgs.msg import GoalStatus
-from clue_ros.msg import Dialog, Turn
+from clue_ros.msg import Ambiguity, Dialog, Turn
 from robot import image_message
 
 from clue_ros.core.errors import ErrorCode
@@ -108,6 +108,10 @@ def test_action_with_replies_by_service(robot):
     assert texts[0] == 'ambiguous cup'
     assert len(texts) == 6
     assert texts[-2] == 'the left one'
+    turns = [Dialog.THINKING, Dialog.WAITING_FOR_REPLY]
+    wanted = [*turns, *turns, Dialog.THINKING]
+    robot.until(lambda: [one.state for one in feedback][:5] == wanted)
+    assert {bool(one.question.text) for one in feedback if one.state == Dialog.THINKING} == {False}
 
 
 def test_action_with_replies_by_speech(robot):
@@ -169,6 +173,11 @@ def test_the_robots_own_voice_is_no_reply(robot):
     robot.say('the right one')
     found = robot.wait_for('turn', lambda message: message.status == Turn.GROUNDED)
     assert found.turn == 2
+    # Answered while the voice still speaks: the rest of the question is no new request.
+    robot.forget()
+    robot.say(asked.question.text)
+    robot.say('the spoon')
+    assert robot.wait_for('turn').grounding.instruction == 'the spoon'
 
 
 def test_speech_is_mute_after_a_question(robot):
@@ -209,6 +218,47 @@ def test_a_new_request_replaces_the_open_question(robot):
     assert found.grounding.instruction == 'get me the spoon'
     ended = robot.wait_for('turn', lambda message: message.status == Turn.FAILED)
     assert ended.dialog_id == asked.dialog_id
+
+
+def test_a_new_request_that_is_busy_leaves_the_open_question(robot):
+    from clue_ros.srv import Ground
+
+    robot.say('ambiguous cup')
+    asked = robot.wait_for('turn', lambda message: message.status == Turn.QUESTION)
+    slow = robot.ground_client.call_async(Ground.Request(instruction='slow 30 cup'))
+    state = robot.wait_for('dialog_state', lambda message: len(message.dialogs) == 2)
+    slow_id = next(d.dialog_id for d in state.dialogs if d.dialog_id != asked.dialog_id)
+    robot.forget()
+    robot.say('get me the spoon')
+    assert code(robot.wait_for('turn')) is ErrorCode.BUSY
+    refused = robot.reply('', 'left')
+    assert code(refused) is ErrorCode.BUSY
+    assert (refused.dialog_id, refused.header) == (asked.dialog_id, asked.header)
+    robot.cancel(slow_id)
+    robot.wait(slow)
+    robot.until(lambda: robot.reply(asked.dialog_id, 'left').status == Turn.GROUNDED, 10)
+
+
+def test_a_correction_that_takes_too_long_can_be_said_again(robot):
+    robot.set(correction_window=60.0, request_timeout=0.5)
+    try:
+        robot.say('the cup')
+        robot.wait_for('turn', lambda message: message.status == Turn.GROUNDED)
+        robot.say('no, slow 30 right')
+        robot.wait_for('turn', lambda message: message.error_code == ErrorCode.TIMEOUT)
+    finally:
+        robot.set(request_timeout=30.0)
+    robot.forget()
+
+    def is_corrected() -> bool:
+        robot.say('no, the one on the right')
+        time.sleep(0.2)
+        return any(turn.status == Turn.GROUNDED for turn in robot.heard.get('turn', []))
+
+    robot.until(is_corrected, 10)
+    corrected = robot.wait_for('turn', lambda message: message.status == Turn.GROUNDED)
+    assert corrected.grounding.instruction == 'the cup'
+    assert corrected.grounding.box.x_min == 80
 
 
 def test_no_not_that_one_after_the_box(robot):
@@ -335,6 +385,16 @@ def test_ambiguity_alone(robot):
     assert len(answer.ambiguity.regions) == 2
     assert answer.ambiguity.probability == pytest.approx(0.9)
     assert not robot.detect('the cup').ambiguity.ambiguous
+
+
+def test_what_was_read_is_published_each_time(robot):
+    heard = robot.record(Ambiguity, '/clue/ambiguity', 10, 'ambiguity')
+    robot.until(lambda: bool(robot.detect('ambiguous cup') and robot.heard.get('ambiguity')))
+    read = robot.heard['ambiguity'][-1]
+    assert (read.text, read.dialog_id, read.rows) == ('ambiguous cup', '', 8)
+    turn = robot.ground('the cup')
+    assert robot.wait_for('ambiguity', lambda m: m.dialog_id == turn.dialog_id) == turn.ambiguity
+    robot.destroy(heard)
 
 
 def test_dialogs_expire(robot):

@@ -89,3 +89,17 @@ def test_cancel_phrases_are_the_robots_own():
 )
 def test_the_robots_own_words(heard, echo):
     assert is_echo(heard, QUESTION.text) is echo
+
+
+@pytest.mark.parametrize(
+    ('heard', 'echo'),
+    [
+        ('the mug on the left', False),
+        ('The mug on the right!', False),
+        ('do you mean the mug on the left', True),
+        ('on the left or the mug on the right', True),
+        ('the mug on the left or the mug on the right', True),
+    ],
+)
+def test_an_option_said_in_full_is_an_answer(heard, echo):
+    assert is_echo(heard, 'Do you mean the mug on the left or the mug on the right?') is echo
