@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftConfig
 from safetensors import SafetensorError, safe_open
+from transformers import PaliGemmaConfig, PaliGemmaForConditionalGeneration
 
 from clue_ros.core.errors import ClueError
 from clue_ros.model.adapters import WEIGHTS_NAME
@@ -60,16 +63,17 @@ def _check_backbone(folder: Path) -> tuple[list[str], Shapes, dict[str, int]]:
     """Problems, tensor shapes and (image_size, blocks) of a PaliGemma folder."""
     problems: list[str] = []
     try:
-        config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
-        vision, text = config['vision_config'], config['text_config']
-        kind = config['model_type']
+        values = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
+        kind = values['model_type']
+        # Published files leave out what equals a default, such as the 224 pixels of the image.
+        config = PaliGemmaConfig.from_dict({**values, 'model_type': 'paligemma'})
         facts = {
-            'image_size': int(vision['image_size']),
-            'patch_size': int(vision['patch_size']),
-            'blocks': int(text['num_hidden_layers']),
+            'image_size': int(config.vision_config.image_size),
+            'patch_size': int(config.vision_config.patch_size),
+            'blocks': int(config.text_config.num_hidden_layers),
         }
-        image_id = int(config.get('image_token_id', config.get('image_token_index', -1)))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        image_id = int(config.image_token_id)
+    except Exception as error:  # damaged values make transformers raise anything
         return [f'config.json of the backbone: unreadable ({error!r})'], {}, {}
     if kind != 'paligemma':
         problems.append(f'backbone: expected model_type paligemma, got {kind!r}')
@@ -98,6 +102,9 @@ def _check_backbone(folder: Path) -> tuple[list[str], Shapes, dict[str, int]]:
     ]
     if missing:
         problems.append(f'backbone: decoder blocks {missing} have no weights')
+    if shapes:
+        reported = ['position_embedding', *(f'language_model.layers.{block}.' for block in missing)]
+        problems += _check_tensors(config, shapes, reported)
     try:
         tokenizer = load_tokenizer(folder)
         size = rows[0] if rows else len(tokenizer)
@@ -108,6 +115,35 @@ def _check_backbone(folder: Path) -> tuple[list[str], Shapes, dict[str, int]]:
     except ClueError as error:
         problems.append(f'tokenizer: {error}')
     return problems, shapes, facts
+
+
+def _check_tensors(config: PaliGemmaConfig, shapes: Shapes, reported: Sequence[str]) -> list[str]:
+    """Whether every tensor that the configuration describes is there, in its shape.
+
+    Args:
+        config: of the backbone.
+        shapes: of the tensors in its files.
+        reported: parts of names that have been complained about already.
+    """
+    with torch.device('meta'):
+        wanted = PaliGemmaForConditionalGeneration(config).state_dict()
+    found = {_plain_name(key): shape for key, shape in shapes.items()}
+    wrong = [
+        f'{name} expected {tuple(tensor.shape)}, got {found.get(name, "none")}'
+        for name, tensor in ((_plain_name(key), value) for key, value in wanted.items())
+        if found.get(name) != tuple(tensor.shape)
+        # The output head is the embedding matrix.
+        and not any(part in name for part in ('lm_head', *reported))
+    ]
+    if not wrong:
+        return []
+    return [f'backbone: {len(wrong)} tensors missing or of another shape, first {wrong[0]}']
+
+
+def _plain_name(key: str) -> str:
+    """A tensor's name without the prefixes that differ between versions of transformers."""
+    part = re.search(r'(?:language_model|vision_tower|multi_modal_projector)\..*', key)
+    return re.sub(r'\b(?:model|vision_model)\.', '', part.group() if part else key)
 
 
 def _check_fit(config: CheckpointConfig, facts: dict[str, int]) -> list[str]:
@@ -127,15 +163,19 @@ def _check_adapter(folder: Path, decoder: Shapes) -> list[str]:
     name = folder.name
     try:
         rank = PeftConfig.from_pretrained(str(folder), local_files_only=True).r
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return [f'{name}/adapter_config.json: unreadable ({error})']
     shapes, problems = _read_shapes(folder / WEIGHTS_NAME)
     if problems:
         return problems
     if not shapes:
         return [f'{name}: holds no tensors']
+    parts: dict[str, set[str]] = {}
     for key, shape in shapes.items():
         module, _, part = key.removesuffix('.weight').rpartition('.lora_')
+        parts.setdefault(module, set()).add(part)
+        if not decoder:
+            continue  # nothing to compare with: the backbone's own problem says why
         target = _shape_ending(decoder, f'{module.rpartition("language_model.")[2]}.weight')
         if target is None:
             problems.append(f'{name}: {module} is no projection of the backbone')
@@ -143,7 +183,11 @@ def _check_adapter(folder: Path, decoder: Shapes) -> list[str]:
         expected = (rank, target[1]) if part == 'A' else (target[0], rank)
         if shape != expected:
             problems.append(f'{name}: {key} expected {expected}, got {shape}')
-    return problems
+    return problems + [
+        f'{name}: {module} has lora_{"".join(one)} alone'
+        for module, one in parts.items()
+        if len(one) < 2
+    ]
 
 
 def _check_head(folder: Path, config: CheckpointConfig) -> list[str]:

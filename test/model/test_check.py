@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from clue_ros.core.errors import CheckpointError
 from clue_ros.model.check import check_model
+from clue_ros.model.random_weights import SHAPES, Shape, random_backbone
 
 
 @pytest.fixture
@@ -44,12 +45,36 @@ def test_a_missing_model_is_an_error(tmp_path):
         check_model(tmp_path / 'nowhere')
 
 
+def test_what_published_configurations_leave_out_has_its_default(tmp_path):
+    """PaliGemma's 224 pixel files name no image size: it is the default."""
+    shape = SHAPES['tiny']
+    shape = Shape(vision={**shape.vision, 'image_size': 224}, text=shape.text)
+    backbone = random_backbone(shape)
+    backbone.model.save_pretrained(tmp_path)
+    backbone.tokenizer.save_pretrained(tmp_path)
+    edit(tmp_path / 'config.json', lambda v: v['vision_config'].pop('image_size', None))
+    assert check_model(tmp_path) == []
+
+
 def wider_config(values):
     values['vision_config']['image_size'] = 128
 
 
+def wider_mlp(values):
+    values['text_config']['intermediate_size'] *= 2
+
+
+def drop_last(state):
+    state.pop(sorted(state)[-1])
+
+
+def half_a_pair(state):
+    state.pop(next(key for key in state if key.endswith('q_proj.lora_B.weight')))
+
+
 def more_blocks(values):
     values['text_config']['num_hidden_layers'] = 6
+    values['text_config']['layer_types'] += ['sliding_attention', 'full_attention']
 
 
 def other_image_token(values):
@@ -111,6 +136,20 @@ PROBLEMS = {
         lambda f: (f / 'backbone' / 'model.safetensors').write_bytes(b'\x10' * 100),
         'backbone/model.safetensors',
     ),
+    'config of another size': (
+        lambda f: edit(f / 'backbone' / 'config.json', wider_mlp), 'mlp',
+    ),
+    'a tensor gone': (
+        lambda f: edit_tensors(f / 'backbone' / 'model.safetensors', drop_last), 'tensors missing',
+    ),
+    'half a pair of an adapter': (
+        lambda f: edit_tensors(f / 'detector' / 'adapter_model.safetensors', half_a_pair),
+        'lora_A alone',
+    ),
+    'adapter of an unknown kind': (
+        lambda f: edit(f / 'decoder' / 'adapter_config.json', lambda v: v.update(peft_type='X')),
+        'decoder/adapter_config.json',
+    ),
     'adapter of another width': (
         lambda f: edit_tensors(f / 'detector' / 'adapter_model.safetensors', cut_adapter),
         'detector',
@@ -144,6 +183,14 @@ def test_each_problem_is_found(case, folder):
     change(folder)
     problems = check_model(folder)
     assert any(named in problem for problem in problems), problems
+
+
+def test_a_backbone_that_cannot_be_read_is_not_blamed_on_the_adapters(folder):
+    (folder / 'backbone' / 'config.json').write_text('{')
+    (folder / 'head.safetensors').unlink()
+    problems = check_model(folder)
+    assert len(problems) == 2
+    assert 'head.safetensors' in problems[1]
 
 
 def test_all_problems_are_reported_at_once(folder):
