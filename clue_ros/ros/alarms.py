@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 
 from rclpy.callback_groups import CallbackGroup
@@ -71,4 +72,5 @@ class Alarms:
             try:
                 alarm.callback()
             except Exception as error:  # one bad alarm must not stop the others, nor spin
-                self._logger.error(f'time-out handling failed: {error!r}')
+                trace = ''.join(traceback.format_exception(error))
+                self._logger.error(f'time-out handling failed: {trace}')

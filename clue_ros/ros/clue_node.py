@@ -18,6 +18,7 @@ from typing import Any
 import rclpy
 from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
@@ -30,7 +31,7 @@ from clue_ros.ros.alarms import Alarms
 from clue_ros.ros.camera import Camera
 from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.diagnostics import Diagnostics, ModelHealth
-from clue_ros.ros.inference import Brain, Loader, facts, load_engine
+from clue_ros.ros.inference import Brain, Loader, facts, load_engine, traceback_of
 from clue_ros.ros.outputs import Outputs
 from clue_ros.ros.parameters import Parameters
 from clue_ros.ros.resolve import ResolveServer
@@ -81,10 +82,12 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
             self._settings.read,
         )
         period = float(self.get_parameter('diagnostics_period').value)
-        self.create_timer(period, self._every_second, self._group)
+        # Not by simulated time, which may stand still or not have begun.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(period, self._every_second, self._group, steady)
         self._configure_outside_the_executor()
         if self.get_parameter('auto_start').value:
-            self._starter = self.create_timer(0.0, self._auto_start, self._group)
+            self._starter = self.create_timer(0.0, self._auto_start, self._group, steady)
 
     # ------------------------------------------------------------ lifecycle
     # rclpy swallows what these raise: everything is caught, logged and answered here.
@@ -127,7 +130,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
             return FAILURE
         except Exception as error:
             self._health.problem = f'{what} failed: {type(error).__name__}: {error}'
-            self.get_logger().error(self._health.problem)
+            self.get_logger().error(f'{what} failed: {traceback_of(error)}')
             return FAILURE
         return SUCCESS
 
@@ -249,7 +252,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
     def _on_model_failure(self, error: Exception) -> None:
         """An exception that no request should cause. Is the model still in its senses?"""
-        self.get_logger().error(f'unexpected failure: {type(error).__name__}: {error}')
+        self.get_logger().error(f'unexpected failure: {traceback_of(error)}')
         brain, executor = self._brain, self.executor
         if brain is None or executor is None or self._worker.busy:
             return

@@ -261,7 +261,10 @@ class Conversations:
         for entry in entries:
             code, message = ErrorCode.CANCELED, 'the dialog was cancelled'
             if state is State.EXPIRED:
-                code, message = ErrorCode.TIMEOUT, 'no reply came in time: the dialog was closed'
+                code = ErrorCode.TIMEOUT
+                message = 'no reply came in time: the dialog was closed'
+                if entry.ends < entry.answer_by:
+                    message = 'the dialog lasted longer than dialog_timeout: it was closed'
             self._end(entry, state, Turn.failed(code, message))
             job = self._jobs.get(entry.id)
             if job is not None:

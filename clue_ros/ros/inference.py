@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -173,6 +174,11 @@ def judge(
     image = sight.look()
     brain.engine.configure(**brain.settings_for(settings))
     return brain.engine.detect(image, Dialog(instruction).instruction, cancel=token)
+
+
+def traceback_of(error: Exception) -> str:
+    """Where a defect lies, for the log."""
+    return ''.join(traceback.format_exception(error)).rstrip()
 
 
 def failure_of(error: Exception) -> tuple[ErrorCode, str]:

@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from clue_ros.core.errors import ClueError
 from clue_ros.imaging.files import load_image
 from clue_ros.ros.images import to_message
+from clue_ros.ros.scene_source import checked_rate
 
 
 class PhotoCamera(Node):  # type: ignore[misc]
@@ -27,7 +28,7 @@ class PhotoCamera(Node):  # type: ignore[misc]
         self._message = to_message(picture, Header(frame_id='camera_color_optical_frame'))
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self._publisher = self.create_publisher(Image, 'image', qos)
-        self.create_timer(1.0 / self.get_parameter('rate').value, self._publish)
+        self.create_timer(1.0 / checked_rate(self.get_parameter('rate').value), self._publish)
 
     def _publish(self) -> None:
         self._message.header.stamp = self.get_clock().now().to_msg()

@@ -22,7 +22,7 @@ from clue_ros.ros.alarms import Alarms
 from clue_ros.ros.conversations import Conversations, Entry, Request
 from clue_ros.ros.conversions import from_time, turn_message, utterance_messages
 from clue_ros.ros.dialogs import State
-from clue_ros.ros.inference import failure_of
+from clue_ros.ros.inference import failure_of, traceback_of
 from clue_ros.ros.services import NotReadyError, given_image
 
 # Seconds that a result can be fetched after the goal ended. Short of the default (15 min in
@@ -91,7 +91,7 @@ class ResolveServer:
         except Exception as error:
             code, message = failure_of(error)
             result.turn = turn_message(Turn.failed(code, message), Header())
-            self._node.get_logger().error(f'goal failed: {message}')
+            self._node.get_logger().error(f'goal failed: {traceback_of(error)}')
         finally:
             del self._goals[bytes(handle.goal_id.uuid)]
             # The handle lives on until its result expires; the image must not.

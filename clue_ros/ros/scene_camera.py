@@ -21,7 +21,7 @@ from clue_ros.core.errors import ClueError
 from clue_ros.imaging.files import Picture, encode_jpeg
 from clue_ros.ros.images import to_message
 from clue_ros.ros.qos import LATCHED
-from clue_ros.ros.scene_source import SceneSource
+from clue_ros.ros.scene_source import SceneSource, checked_rate
 from clue_ros.scenes.records import truth_to_json
 from clue_ros.scenes.scene import Scene
 
@@ -67,7 +67,7 @@ class SceneCamera(Node):  # type: ignore[misc]
         self._show(self._value('seed'))
         self.add_on_set_parameters_callback(self._judge)
         self.add_post_set_parameters_callback(self._changed)
-        self.create_timer(1.0 / self._value('rate'), self._publish)
+        self.create_timer(1.0 / checked_rate(self._value('rate')), self._publish)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value

@@ -12,6 +12,17 @@ from clue_ros.scenes.shipped import ShippedScenes
 from clue_ros.scenes.store import SceneStore
 
 
+def checked_rate(rate: float) -> float:
+    """Frames per second of a camera.
+
+    Raises:
+        InvalidRequestError: not a rate that a timer can keep.
+    """
+    if not 0.01 <= rate <= 1000:
+        raise InvalidRequestError('rate', expected='0.01 .. 1000 Hz', got=rate)
+    return rate
+
+
 class SceneSource:
     """Gives the scene of a seed.
 

@@ -16,7 +16,7 @@ from clue_ros.core.turn import Turn
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.conversations import Conversations, Request
 from clue_ros.ros.conversions import from_time, to_text, turn_message
-from clue_ros.ros.inference import failure_of
+from clue_ros.ros.inference import failure_of, traceback_of
 from clue_ros.ros.qos import REQUESTS
 from clue_ros.srv import CancelDialog, DetectAmbiguity, DialogTurn, Ground
 
@@ -101,7 +101,7 @@ class Services:
     def _failed(self, error: Exception) -> TurnMessage:
         code, message = failure_of(error)
         if code is ErrorCode.INTERNAL:
-            self._logger.error(message)
+            self._logger.error(traceback_of(error))
         return turn_message(Turn.failed(code, message), Header())
 
 

@@ -16,7 +16,7 @@ from clue_ros.core.errors import ClueError, InvalidRequestError, UnknownDialogEr
 from clue_ros.msg import Utterance
 from clue_ros.ros.conversations import Conversations, Request
 from clue_ros.ros.dialogs import OpenDialog
-from clue_ros.ros.inference import failure_of
+from clue_ros.ros.inference import traceback_of
 from clue_ros.ros.qos import SPEECH
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.utterances import Intent, intent_of, is_echo
@@ -78,7 +78,7 @@ class Speech:
             self._node.get_logger().warning(f'utterance refused: {error}')
             self._conversations.refuse(error)
         except Exception as error:  # an escaping exception would end spin, and the node with it
-            self._node.get_logger().error(f'utterance failed: {failure_of(error)[1]}')
+            self._node.get_logger().error(f'utterance failed: {traceback_of(error)}')
 
     async def _serve(self, text: str, dialog_id: str, confidence: float) -> None:
         settings, conversations = self._settings(), self._conversations

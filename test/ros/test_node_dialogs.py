@@ -438,7 +438,10 @@ def test_bad_parameters_are_refused_with_the_reason(robot, name, value, reason):
     assert reason in answer.reason
 
 
-def test_a_crash_of_the_model_is_one_failed_turn(robot):
+def test_a_crash_of_the_model_is_one_failed_turn(robot, node):
     assert code(robot.ground('crash cup')) is ErrorCode.INTERNAL
+    assert "raise RuntimeError('index 5 is out of bounds')" in node.output, (
+        'no traceback in the log'
+    )
     assert robot.ground('the cup').status == Turn.GROUNDED
     assert robot.state() == 'active'

@@ -188,6 +188,27 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
     assert process.stop() == 0, process.output
 
 
+def test_simulated_time_that_stands_still(ros, start):
+    """Diagnostics, auto-start and time-outs run in real time."""
+    start(
+        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=simulated',
+        '-p', 'auto_start:=true', '-p', 'use_sim_time:=true',
+    )  # fmt: skip
+    other = Robot('/simulated')
+    try:
+        other.until_active()
+        other.record(DiagnosticArray, '/diagnostics', 10, 'diagnostics')
+        image = image_message()
+        assert other.ground('the cup', image=image).status == Turn.GROUNDED
+        late = other.ground('slow 30 cup', image=image, timeout_s=0.5)
+        assert code(late) is ErrorCode.TIMEOUT
+        for _ in range(2):
+            other.forget()
+            other.wait_for('diagnostics', lambda m: m.status[0].name == 'simulated: model')
+    finally:
+        other.close()
+
+
 def test_interrupted_while_it_thinks(ros, start):
     process = start(
         str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=brief',
