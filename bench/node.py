@@ -23,12 +23,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from clue_ros.ros.processes import private_domain
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 1280, 720
+START_S, REQUEST_S = 300.0, 60.0
 SUBSCRIBER = """
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -100,17 +101,28 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def wait_until_active(node: Any) -> None:
-    """Until the clue node on the graph is active."""
+def give_up(process: subprocess.Popen[bytes], why: str) -> NoReturn:
+    """End the program; the camera's thread would publish into a clean exit."""
+    stop(process)
+    print(f'bench/node.py: {why}', file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def wait_until_active(node: Any, process: subprocess.Popen[bytes]) -> None:
+    """Until the clue node on the graph is active; ends the program where it does not become so."""
     from lifecycle_msgs.srv import GetState
 
     client = node.create_client(GetState, 'clue/get_state')
-    while True:
-        client.wait_for_service()
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(TimeoutError):
-            if client.call(GetState.Request(), timeout_sec=5.0).current_state.label == 'active':
+            if (
+                client.wait_for_service(1.0)
+                and client.call(GetState.Request(), timeout_sec=5.0).current_state.label == 'active'
+            ):
                 return
         time.sleep(0.2)
+    give_up(process, 'the node did not become active; start it by hand to see why')
 
 
 def measure_overhead(node: Any, model: str, requests: int) -> dict[str, float]:
@@ -120,18 +132,23 @@ def measure_overhead(node: Any, model: str, requests: int) -> dict[str, float]:
 
     process = start_node(model)
     try:
-        wait_until_active(node)
+        wait_until_active(node, process)
         client = node.create_client(Ground, 'clue/ground')
         client.wait_for_service()
         inside, outside, engine = [], [], []
+        last = ''
+        end = time.monotonic() + START_S + requests * REQUEST_S
         while len(inside) < requests + 3:
+            if time.monotonic() > end or process.poll() is not None:
+                give_up(process, f'the node does not serve: {last or "no answer"}')
             request = Ground.Request(instruction='get the mug', allow_questions=False)
             begin = time.perf_counter()
             try:
-                turn = client.call(request, timeout_sec=60.0).turn
+                turn = client.call(request, timeout_sec=REQUEST_S).turn
             except TimeoutError:
                 continue  # sent before node and client knew each other
             elapsed = (time.perf_counter() - begin) * 1000
+            last = turn.error_message
             stages = {timing.stage: timing.milliseconds for timing in turn.timings}
             if 'engine' not in stages or turn.status == Turn.UNKNOWN:
                 continue  # no image yet
@@ -160,7 +177,7 @@ def measure_idle(node: Any, model: str, seconds: float) -> dict[str, float]:
             process = start('-c', SUBSCRIBER)
         else:
             process = start_node(model, **parameters)
-            wait_until_active(node)
+            wait_until_active(node, process)
         try:
             time.sleep(8.0)  # imports and discovery are over by then
             found[name] = share_of_core(process, seconds)

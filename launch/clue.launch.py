@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import TextSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
@@ -39,8 +41,11 @@ def fast_dds_environment() -> dict[str, str]:
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node with the arguments that were given, and RViz if it is wanted."""
     given = context.launch_configurations
-    overrides: dict[str, str | bool] = {
-        name: given[name] for name in PARAMETERS if given[name] and name != 'use_depth'
+    # As text: untyped, a revision of digits alone would reach the node as a number.
+    overrides: dict[str, ParameterValue | bool] = {
+        name: ParameterValue([TextSubstitution(text=given[name])], value_type=str)
+        for name in PARAMETERS
+        if given[name] and name != 'use_depth'
     }
     if given['use_depth']:
         overrides['use_depth'] = given['use_depth'] == 'true'
