@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from clue_ros.core.boxes import iou
 from clue_ros.core.dialog import Dialog
-from clue_ros.core.errors import InvalidRequestError, ParseError, UnanswerableError
-from clue_ros.core.policy import Policy
+from clue_ros.core.errors import ErrorCode, InvalidRequestError, ParseError, UnanswerableError
 from clue_ros.core.turn import Question, Turn, TurnStatus
 from clue_ros.datasets.conversations import OPEN_QUESTION, ideal_question
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
-from clue_ros.evaluation.outcomes import Opening, Outcome, Verdict, dialog_scores
+from clue_ros.evaluation.judge import Judge
+from clue_ros.evaluation.outcomes import Opening, Outcome, dialog_scores, lead
+from clue_ros.evaluation.session import SEED
 from clue_ros.model.clue import Clue, Image
 from clue_ros.scenes.scene import SceneTruth
-from clue_ros.scenes.user import SimulatedUser, Style
+from clue_ros.scenes.user import SimulatedUser
 
 NOT_UNDERSTOOD = 'i do not understand the question'
 """What the user says to a question that cannot be answered."""
@@ -153,25 +155,36 @@ def evaluate_dialog(
         workers: processes, each with one thread.
 
     Returns:
-        per split per match the scores of ``dialog_scores``.
+        per split per match the scores of ``dialog_scores``; those of the others also tell by how
+        much the engine as it is succeeds oftener on the same requests (``lead``).
     """
     report: dict[str, Any] = {}
     for split, source in scenes.items():
         report[split] = {}
+        own: list[Outcome] = []
         samples = source.openings(max(count for _, count in matches.values()))
         for name, (match, count) in matches.items():
             outcomes = play_all(
                 model, source, spread(samples, count), match, workers, f'{split} {name}'
             )
             report[split][name] = dialog_scores(outcomes)
+            if name == 'own':
+                own = outcomes
+            elif own:
+                report[split][name]['lead'] = lead(own, outcomes)
     return report
 
 
 def spread(samples: Sequence[SceneSample], count: int) -> list[SceneSample]:
-    """``count`` of the samples, evenly over the whole list."""
+    """``count`` of the samples, drawn at random but always the same, in their order.
+
+    They are drawn in pairs: every other request is ambiguous and the phrase types take turns, so
+    that an even step through the list would meet one label, or one type, alone.
+    """
     if count >= len(samples):
         return list(samples)
-    return [samples[i * len(samples) // count] for i in range(count)]
+    pairs = np.random.default_rng(SEED).permutation(len(samples) // 2)[: -(-count // 2)]
+    return [samples[place] for pair in np.sort(pairs) for place in (2 * pair, 2 * pair + 1)][:count]
 
 
 def play_all(
@@ -211,7 +224,7 @@ def play(clue: Clue, scenes: SyntheticScenes, sample: SceneSample, match: Match)
     truth = scenes.truths[sample.scene]
     image = sample.load_image()
     user = make_user(truth, sample, noisy=match.noisy)
-    judge = Judge(truth, sample)
+    judge = Judge(truth, sample.fitting, sample.target)
     dialog, times = sample.dialog, []
     while True:
         began = time.perf_counter()
@@ -219,10 +232,10 @@ def play(clue: Clue, scenes: SyntheticScenes, sample: SceneSample, match: Match)
         times.append(1000.0 * (time.perf_counter() - began))
         if turn.question is None:
             break
-        reply = user.answer(turn.question.text)
-        judge.hear(turn.question.text, dialog, answered=reply is not None)
+        reply = user.respond(turn.question.text)
+        judge.hear(turn.question.text, dialog, reply)
         try:
-            dialog = dialog.with_exchange(turn.question, reply or NOT_UNDERSTOOD)
+            dialog = dialog.with_exchange(turn.question, reply.text or NOT_UNDERSTOOD)
         except InvalidRequestError:
             break  # a question that no dialog can hold: too long, or no words
     return _outcome(sample, turn, dialog, judge, times)
@@ -242,41 +255,6 @@ def make_user(truth: SceneTruth, sample: SceneSample, *, noisy: bool) -> Simulat
     )
 
 
-class Judge:
-    """Judges the questions of one dialog from the scene's truth."""
-
-    def __init__(self, truth: SceneTruth, sample: SceneSample) -> None:
-        self._truth = truth
-        self._target = sample.target
-        self._left = set(sample.fitting)
-        self._policy = Policy()
-        self.verdicts: list[Verdict] = []
-
-    def hear(self, question: str, dialog: Dialog, *, answered: bool) -> None:
-        """Judge a question that was asked after ``dialog``.
-
-        It discriminates where plain answers about the objects that still fit are not all equal.
-        Those answered like the meant one stay.
-        """
-        answers = {
-            index: SimulatedUser(
-                self._truth, index, style=Style.SHORT, context=sorted(self._left)
-            ).answer(question)
-            for index in self._left
-        }
-        self.verdicts.append(
-            Verdict(
-                text=question,
-                answerable=answered,
-                discriminating=len(set(answers.values())) > 1,
-                repeated=self._policy.is_repeated(dialog, question),
-            )
-        )
-        if self._target in answers:
-            wanted = answers[self._target]
-            self._left = {index for index, answer in answers.items() if answer == wanted}
-
-
 def _outcome(
     sample: SceneSample, turn: Turn, dialog: Dialog, judge: Judge, times: Sequence[float]
 ) -> Outcome:
@@ -291,6 +269,7 @@ def _outcome(
         replies=tuple(exchange.reply for exchange in dialog.exchanges),
         overlap=iou(found.box, sample.box) if found and sample.box else 0.0,
         grounded=found is not None,
+        rejected=turn.error_code is ErrorCode.NO_OBJECT,
         forced=bool(found and found.forced),
         turn_ms=tuple(times),
     )

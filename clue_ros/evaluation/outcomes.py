@@ -42,6 +42,7 @@ class Outcome:
         replies: the answers in order.
         overlap: IoU of the box with the meant object; 0 without a box.
         grounded: the dialog ended with a box.
+        rejected: it ended with the statement that nothing fits.
         forced: the box came from a stopping rule.
         turn_ms: time of each engine turn, milliseconds.
     """
@@ -54,6 +55,7 @@ class Outcome:
     replies: tuple[str, ...] = ()
     overlap: float = 0.0
     grounded: bool = False
+    rejected: bool = False
     forced: bool = False
     turn_ms: tuple[float, ...] = field(default=(), compare=False)
 
@@ -70,7 +72,9 @@ def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     ``questions`` mean per such dialog; ``needless`` share of clear openings with a question;
     ``missed`` share of ambiguous ones without; ``unanswerable``, ``repeated``, ``good_questions``
     (answerable and discriminating) shares of the questions put to ambiguous requests;
-    ``absent_rejected`` share of absent requests that end without a box, ``false_box`` with one.
+    ``absent_rejected`` share of absent requests that end with the statement that nothing fits (a
+    dialog that breaks down states no such thing), ``false_box`` with a box; ``absent_asked`` share
+    of them with a question.
     """
     present = [outcome for outcome in outcomes if outcome.opening != 'absent']
     absent = [outcome for outcome in outcomes if outcome.opening == 'absent']
@@ -81,16 +85,38 @@ def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         scores['by_phrase_type'] = _by_phrase_type(present)
     scores['absent_n'] = len(absent)
     if absent:
-        rejected = with_intervals(
+        columns = {
+            'absent_rejected': np.array([outcome.rejected for outcome in absent]),
+            'false_box': np.array([outcome.grounded for outcome in absent]),
+            'absent_asked': np.array([bool(outcome.verdicts) for outcome in absent]),
+        }
+        shares = with_intervals(
             [outcome.scene for outcome in absent],
-            lambda at: {'absent_rejected': _mean([not absent[i].grounded for i in at])},
+            lambda at: {name: float(values[at].mean()) for name, values in columns.items()},
         )
-        scores['absent_rejected'] = rejected['absent_rejected']
-        scores['false_box'] = 1.0 - rejected['absent_rejected']
-        scores.setdefault('intervals', {}).update(rejected['intervals'])
+        scores |= {name: shares[name] for name in columns}
+        scores.setdefault('intervals', {}).update(shares['intervals'])
     else:
-        scores['absent_rejected'] = scores['false_box'] = float('nan')
+        scores |= dict.fromkeys(('absent_rejected', 'false_box', 'absent_asked'), float('nan'))
     return scores
+
+
+def lead(first: Sequence[Outcome], second: Sequence[Outcome]) -> dict[str, Any]:
+    """By how much the first succeeds oftener on the requests that both played.
+
+    Returns:
+        ``n``, ``success`` (the difference of the shares) and its ``intervals``, paired by scene;
+        empty where no request with a target is common to both.
+    """
+    others = {outcome.sample_id: outcome for outcome in second}
+    pairs = [(o, others[o.sample_id]) for o in first if o.sample_id in others]
+    pairs = [(one, two) for one, two in pairs if one.opening != 'absent']
+    if not pairs:
+        return {}
+    gains = np.array([float(one.success) - float(two.success) for one, two in pairs])
+    return with_intervals(
+        [one.scene for one, _ in pairs], lambda at: {'success': float(gains[at].mean())}
+    )
 
 
 def latency(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -150,7 +176,3 @@ def _by_phrase_type(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             key: shares[key] for key in ('success', 'questions', 'needless', 'missed')
         }
     return table
-
-
-def _mean(values: Sequence[bool]) -> float:
-    return float(np.mean(values))

@@ -161,6 +161,8 @@ def _grounding(report: Report) -> str:
 
 def _dialog(report: Report) -> str:
     tables = []
+    # Of the own questions over each row, on the requests that the row was played on.
+    header = ['who', 'n', 'success', 'own lead by', *_DIALOG[1:]]
     for split in _splits(report):
         scores = report[split]
         named = {'own questions': scores, **scores['floors'], **scores['matches']}
@@ -169,11 +171,12 @@ def _dialog(report: Report) -> str:
                 name,
                 row['n'],
                 score_with_interval(row, 'success'),
+                score_with_interval(row.get('lead', {}), 'success'),
                 *(row.get(k) for k in _DIALOG[1:]),
             ]
             for name, row in named.items()
         ]
-        tables += [f'Split `{split}`:', markdown_table(['who', 'n', *_DIALOG], rows)]
+        tables += [f'Split `{split}`:', markdown_table(header, rows)]
         tables.append(_latency(scores))
     return _join(*tables)
 

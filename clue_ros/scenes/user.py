@@ -45,6 +45,8 @@ class Outcome(StrEnum):
 
     CHOSEN = 'chosen'
     """The answer points to the object in mind."""
+    EXCLUDED = 'excluded'
+    """The answer says which of two options it is not; a third object may still be meant."""
     CONFIRMED = 'confirmed'
     DENIED = 'denied'
     """Not this one, or none of those named."""
@@ -154,6 +156,9 @@ class SimulatedUser:
             none = _NEITHER if len(meant) == 2 else _NONE
             return Reply(self._one_of(*none), Outcome.DENIED)
         chosen, others = hits[0], [o for i, o in enumerate(heard.options) if i != hits[0]]
+        if self.style is Style.NEGATIVE and len(others) == 1 and 'other' not in others[0]:
+            denied = _short(others[0], [heard.options[chosen]])
+            return Reply(_NOT[0].format(denied), Outcome.EXCLUDED)
         return Reply(self._name_option(heard.options[chosen], others), Outcome.CHOSEN)
 
     def _confirm(self, heard: Heard) -> Reply:
@@ -188,8 +193,6 @@ class SimulatedUser:
 
     # ------------------------------------------------------------------ words
     def _name_option(self, option: str, others: Sequence[str]) -> str:
-        if self.style is Style.NEGATIVE and len(others) == 1 and 'other' not in others[0]:
-            return _NOT[0].format(_short(others[0], [option]))
         if self.style is Style.SENTENCE:
             return self._sentence(option)
         by_habit = self._by_habit()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clue_ros.evaluation.outcomes import Outcome, Verdict, dialog_scores
+from clue_ros.evaluation.outcomes import Outcome, Verdict, dialog_scores, lead
 
 GOOD = Verdict('the red or the blue one?', True, True, False)
 VAGUE = Verdict('is it on the table?', True, False, False)
@@ -30,9 +30,10 @@ def test_scores_equal_hand_counted_values() -> None:
             outcome('b2', 'clear'),
             outcome('c1', 'clear', GOOD),
             outcome('c2', 'clear', overlap=None),
-            outcome('d1', 'absent', overlap=None),
+            outcome('d1', 'absent', overlap=None, rejected=True),
             outcome('d2', 'absent', overlap=0.0),
-            outcome('d3', 'absent', VAGUE, overlap=None),
+            outcome('d3', 'absent', VAGUE, overlap=None, rejected=True),
+            outcome('d4', 'absent', overlap=None),  # it broke down: nothing was rejected
         ]
     )
     expected = {
@@ -49,9 +50,10 @@ def test_scores_equal_hand_counted_values() -> None:
         'good_questions': 2 / 4,
         'forced': 1 / 6,
         'no_box': 1 / 6,
-        'absent_n': 3,
-        'absent_rejected': 2 / 3,
-        'false_box': 1 / 3,
+        'absent_n': 4,
+        'absent_rejected': 2 / 4,
+        'false_box': 1 / 4,
+        'absent_asked': 1 / 4,
     }
     assert {key: scores[key] for key in expected} == pytest.approx(expected)
     assert scores['latency'] == pytest.approx({'turns': 3, 'median_ms': 200.0, 'p95_ms': 290.0})
@@ -71,7 +73,27 @@ def test_shares_without_their_class_are_nan() -> None:
 
 
 def test_only_absent_requests_still_score() -> None:
-    scores = dialog_scores([outcome('a', 'absent', overlap=None)])
+    scores = dialog_scores([outcome('a', 'absent', overlap=None, rejected=True)])
     assert scores['n'] == 0
     assert scores['absent_rejected'] == 1.0
     assert math.isnan(scores['success'])
+
+
+def test_lead_is_over_the_requests_that_both_played() -> None:
+    first = [
+        outcome('a1', 'ambiguous'),
+        outcome('b1', 'clear'),
+        outcome('c1', 'clear', overlap=0.1),
+        outcome('d1', 'absent', overlap=None),
+        outcome('e1', 'clear'),
+    ]
+    second = [
+        outcome('a1', 'ambiguous', overlap=None),
+        outcome('b1', 'clear'),
+        outcome('c1', 'clear', overlap=0.1),
+        outcome('d1', 'absent'),
+    ]
+    found = lead(first, second)
+    assert (found['n'], found['success']) == (3, pytest.approx(1 / 3))
+    assert lead(second, first)['success'] == pytest.approx(-1 / 3)
+    assert lead(first, []) == {}
