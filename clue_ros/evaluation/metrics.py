@@ -76,7 +76,8 @@ def f1_threshold(
         max_false_alarms: largest accepted false-alarm rate.
 
     Returns:
-        A threshold half-way between two neighbouring probabilities.
+        A threshold half-way between two neighbouring probabilities; 1 where none is within the
+        limit, so that as little as possible is called ambiguous.
     """
     truth, scores = _checked(labels, probabilities)
     edges = np.unique(scores)
@@ -86,6 +87,8 @@ def f1_threshold(
     alarms = (said & ~truth).sum(1)
     f1 = 2 * hits / np.maximum(1, said.sum(1) + truth.sum())
     allowed = alarms <= max_false_alarms * max(1, int((~truth).sum()))
+    if not allowed.any():
+        return 1.0
     return float(candidates[int(np.argmax(np.where(allowed, f1, -1.0)))])
 
 

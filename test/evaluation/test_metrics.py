@@ -44,6 +44,10 @@ def test_threshold_maximises_f1_within_the_false_alarm_limit() -> None:
     assert 0.4 < strict <= 0.8
 
 
+def test_a_limit_that_no_threshold_keeps_calls_as_little_ambiguous_as_can_be() -> None:
+    assert metrics.f1_threshold([0, 1], [1.0, 1.0], max_false_alarms=0.0) == 1.0
+
+
 def test_box_scores_tell_half_overlap_from_more() -> None:
     truth = [Box(0, 0, 10, 10)] * 3
     half = Box(0, 0, 10, 5)
