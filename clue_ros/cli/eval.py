@@ -5,61 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clue_ros.core.errors import SettingsError
+from clue_ros.cli.eval_parser import build_parser, check_arguments
+from clue_ros.core.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from clue_ros.model.checkpoint import Checkpoint
+
+__all__ = ['build_parser', 'run']
 
 TEST_SPLITS = ('test', 'shifted')
-MIN_SAMPLES = 4
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog='clue eval',
-        description='Measure a model on rendered scenes or on public data.',
-        epilog='Scenes come from "clue scenes render"; --data holds test/ and shifted/, and train/ '
-        'and val/ where something is trained or compared. Where no whole scene is needed, --data '
-        'may be any data set that "clue data check" reads.',
-    )
-    actions = parser.add_subparsers(dest='action', required=True, metavar='WHAT')
-    ambiguity = _action(actions, 'ambiguity', 'is an ambiguous request recognised?', 2000)
-    ambiguity.add_argument('--train-n', type=int, default=6000, help='requests for the baselines')
-    ambiguity.add_argument(
-        '--zero-shot', metavar='MODEL', help='ask this chat model instead, untrained (Table I)'
-    )
-    grounding = _action(actions, 'grounding', 'is the box right, given the whole dialog?', 2000)
-    grounding.add_argument('--tio-log', type=Path, metavar='FILE', help="write TiO's log format")
-    for parser_ in (ambiguity, grounding):
-        parser_.add_argument('--predictions', type=Path, metavar='FILE', help='write them as JSONL')
-        parser_.add_argument('--skip-bad', action='store_true', help='leave broken rows out')
-    _training(grounding, 'decoder training, to compare LoRA capacities (Table III)', required=False)
-    dialog = _action(actions, 'dialog', 'the whole loop with the simulated user', 1500)
-    dialog.add_argument('--side-n', type=int, default=400, help='requests for each comparison')
-    dialog.add_argument('--workers', type=int, default=1, help='processes, one thread each')
-    variants = _action(actions, 'variants', 'train and compare Table I and joint', 1500)
-    _training(variants, 'detector training that all variants share')
-    variants.add_argument('--joint', type=Path, metavar='YAML', help='joint training')
-    variants.add_argument('--names', nargs='*', default=[], help='only these variants')
-    layers = _action(actions, 'layers', 'the head on every block (Fig. 7)', 1500)
-    _training(layers, 'detector training for the head')
-    layers.add_argument('--plot', type=Path, help='PNG')
-    attention = _action(actions, 'attention', 'do the heaviest regions lie on the referents?', 2000)
-    attention.add_argument('--pictures', type=Path, help='PNG of good and bad cases')
-    report = actions.add_parser('report', help='a Markdown page from JSON results')
-    report.add_argument('results', type=Path, help='folder of JSON files')
-    report.add_argument('--out', type=Path, required=True, help='Markdown file')
-    report.add_argument(
-        '--paper', action='store_true', help='Tables I to III of the paper beside ours instead'
-    )
-    _files(actions, 'tio-log', "score one of TiO's result logs", 'log').add_argument(
-        '--skip-bad', action='store_true', help='leave broken rows out'
-    )
-    _files(actions, 'rescore', 'score predictions again', 'predictions')
-    _files(actions, 'compare', 'paired differences of two models', 'first', 'second')
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action in _FILE_ACTIONS:
         report, text = _FILE_ACTIONS[args.action](args)
     else:
-        _check(args)
+        check_arguments(args)
         # What is given the settings of a training trains.
         with tuned_processor() if getattr(args, 'config', None) else contextlib.nullcontext():
             report = _ACTIONS[args.action](args)
@@ -126,18 +85,38 @@ def _grounding(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.model.checkpoint import load_checkpoint
 
     splits = open_sources(args.data, TEST_SPLITS, skip_bad=args.skip_bad)
-    checkpoint = load_checkpoint(args.model)
+    checkpoint, model = load_checkpoint(args.model), str(args.model)
+    if args.decoder:
+        checkpoint, model = _with_decoder(checkpoint, args.decoder), f'{model} with {args.decoder}'
     samples = gather(splits, lambda source: source.dialogs(args.n), 'boxes')
     kept: list[Prediction] = []
     report = evaluate_grounding(checkpoint, samples, kept=kept)
-    report = run_record(args.model, splits) | report
+    report = run_record(model, splits) | report
     if args.predictions:
-        write_predictions(args.predictions, 'grounding', str(args.model), kept)
+        write_predictions(args.predictions, 'grounding', model, kept)
     if args.tio_log:
         export_log(args.tio_log, samples, kept)
     if args.config:
         report['lora'] = _lora_sweep(args, samples)
     return report
+
+
+def _with_decoder(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    """The model with the adapter B of a training, which need not be part of a checkpoint yet."""
+    from clue_ros.model.checkpoint_config import DECODER, Prompts
+    from clue_ros.training.detector import RECORD
+
+    try:
+        prompts = json.loads((folder / RECORD).read_text('utf-8'))['settings']['prompts']
+        config = dataclasses.replace(checkpoint.config, prompts=Prompts(**prompts))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            str(folder / RECORD), expected='the record of a finished training', got=repr(error)
+        ) from None
+    if checkpoint.has_decoder:
+        checkpoint.adapters.remove(DECODER)
+    checkpoint.adapters.load(DECODER, folder / DECODER)
+    return dataclasses.replace(checkpoint, config=config)
 
 
 def _lora_sweep(args: argparse.Namespace, samples: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,7 +142,8 @@ def _dialog(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.model.checkpoint import load_checkpoint
 
     splits = open_splits(Path(args.data), TEST_SPLITS)
-    checkpoint = load_checkpoint(args.model)
+    # Workers are forked, and a fork cannot use a GPU that its parent has begun to use.
+    checkpoint = load_checkpoint(args.model, device='cpu')
     matches = standard_matches(
         args.n,
         args.side_n,
@@ -248,32 +228,6 @@ _ACTIONS = {
 }
 
 
-def _action(actions: Any, name: str, text: str, count: int) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
-    parser.add_argument('--model', default='tiny', help='name or folder; default tiny')
-    parser.add_argument('--data', default='data/scenes', help='rendered scenes, or see below')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
-    parser.add_argument('--n', type=int, default=count, help=f'requests per split; default {count}')
-    return parser
-
-
-def _files(actions: Any, name: str, text: str, *files: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
-    for file in files:
-        parser.add_argument(file, type=Path, help='file')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
-    return parser
-
-
-def _training(parser: argparse.ArgumentParser, text: str, *, required: bool = True) -> None:
-    parser.add_argument('--config', type=Path, metavar='YAML', required=required, help=text)
-    parser.add_argument('--backbone', help='instead of the one in the settings file')
-    parser.add_argument('--steps', type=int, help='instead of those in the settings files')
-    parser.add_argument(
-        '--out', type=Path, default=Path('runs/sweep'), help='receives curves and states'
-    )
-
-
 def _settings(args: argparse.Namespace, path: Path, kind: type) -> Any:
     from clue_ros.training.settings import load_settings
 
@@ -289,19 +243,3 @@ def _settings(args: argparse.Namespace, path: Path, kind: type) -> Any:
             loop, steps=args.steps, warmup=min(loop.warmup, args.steps // 10)
         )
     return dataclasses.replace(settings, run=run_settings, loop=loop)
-
-
-def _check(args: argparse.Namespace) -> None:
-    problems = [
-        f'--{name.replace("_", "-")} {getattr(args, name)}: expected at least {low}'
-        for name, low in (
-            ('n', MIN_SAMPLES),
-            ('side_n', MIN_SAMPLES),
-            ('train_n', MIN_SAMPLES),
-            ('workers', 1),
-            ('steps', 1),
-        )
-        if getattr(args, name, None) is not None and getattr(args, name) < low
-    ]
-    if problems:
-        raise SettingsError(f'clue eval {args.action}', problems)

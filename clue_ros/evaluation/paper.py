@@ -56,7 +56,7 @@ def paper_page(folder: Path) -> str:
     parts = [
         "# The paper's tables",
         'Ours are read from the JSON files named below each table; a dash stands for what has not '
-        'been run. Brackets are 95 % bootstrap intervals over pictures.',
+        'been run. Brackets are 95 % bootstrap intervals over pictures, of a log over its dialogs.',
         _table_1(results),
         _table_2(results),
         _table_3(results),
@@ -128,9 +128,11 @@ def _table_3(results: _Results) -> str:
         strict = score_with_interval(ours, 'acc50_strict')
         rows.append([title, published, score_with_interval(ours, 'acc50'), strict])
     command = (
-        f'`clue train decoder --config {_CONFIG}-table3-mix-r8.yaml`, then `clue eval grounding '
-        '--data invig:INVIG --json table3-mix-r8.json`, and so on; logs with `clue eval tio-log '
-        "LOG --json table3-tio-guesser.json`. TiO's own code counts IoU > 0.5."
+        f'`clue train decoder --config {_CONFIG}-table3-mix-r8.yaml --out runs/table3-mix-r8`, '
+        'then `clue eval grounding --model google/paligemma2-3b-mix-448 --decoder '
+        'runs/table3-mix-r8 --data invig:INVIG --n 1998 --json table3-mix-r8.json`, and so on; '
+        'logs with `clue eval tio-log LOG --json table3-tio-guesser.json`. '
+        "TiO's own code counts IoU > 0.5."
     )
     header = ['model', 'paper Acc@0.5', 'ours, IoU >= 0.5', 'ours, IoU > 0.5']
     return _section('Table III: grounding on InViG-21K, whole dialog given', header, rows, command)

@@ -186,12 +186,28 @@ def test_grounding_has_its_keys(results: Path, model: Path, parts: Path, data: P
     assert set(report['lora']) == {'r16-a32', 'r8-a16', 'r16-a8'}
 
 
+def test_a_decoder_training_is_measured_before_it_is_part_of_a_model(
+    tmp_path: Path, model: Path, parts: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assembled = evaluate(tmp_path, model, data, 'grounding')
+    decoder = ['--decoder', str(parts / 'b')]
+    alone = evaluate(tmp_path, parts / 'backbone', data, 'grounding', *decoder)
+    assert alone['test'] == assembled['test']
+    assert alone['model'] == f'{parts / "backbone"} with {parts / "b"}'
+    capsys.readouterr()
+    command = ['eval', 'grounding', '--model', str(parts / 'backbone'), '--data', str(data)]
+    assert main([*command, '--decoder', str(parts)]) == 1
+    assert 'record of a finished training' in capsys.readouterr().err
+
+
 def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
     report = evaluate(results, model, data, 'dialog', '--side-n', '4')
     for split in ('test', 'shifted'):
         assert report[split].keys() >= DIALOG
         assert set(report[split]['floors']) == {'never', 'always', 'which_one'}
         assert {'free', 'noisy', 'ceiling'} <= report[split]['matches'].keys()
+        never = report[split]['floors']['never']
+        assert never['lead']['n'] == never['n'] < report[split]['n']
         assert report[split]['floors']['never']['questions'] == 0
         assert report[split]['latency']['median_ms'] > 0
 
