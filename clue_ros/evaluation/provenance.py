@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,21 +23,24 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 def command() -> str:
     """The ``clue`` command that is running, to be given again."""
-    return ' '.join(['clue', *sys.argv[1:]])
+    return shlex.join(['clue', *sys.argv[1:]])
 
 
 def git_revision() -> str:
-    """Short commit of the code, ``-dirty`` where it was changed; empty outside a repository."""
-    command = ['git', 'describe', '--always', '--dirty']
+    """Short commit of the code, ``-dirty`` where it was changed; empty outside its repository.
+
+    An installed package may lie within the repository of something else, whose commit says nothing.
+    """
+    place = Path(__file__)
     try:
-        result = subprocess.run(
-            command,
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
+        _git('ls-files', '--error-unmatch', place.name, folder=place.parent)
+        return _git('describe', '--always', '--dirty', folder=place.parent)
     except (OSError, subprocess.SubprocessError):
         return ''
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    result = subprocess.run(
+        ['git', *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+    )
     return result.stdout.strip()
