@@ -89,7 +89,10 @@ class Reader:
         if match.kind is MatchKind.ANY:
             return replace(reading, candidates=kept, settled=best(kept))
         if match.kind is MatchKind.UNCLEAR:
-            return self._shown_to_model(work, dialog, reading, offered, described=match.described)
+            unchanged = replace(reading, candidates=offered, settled=None, rejected=False)
+            if not match.described:
+                return unchanged  # "yes" to two, "I don't know": a model could but guess
+            return self._shown_to_model(work, dialog, unchanged)
         if match.described:
             return self._look_again(work, reading, exchange.reply, refused=offered)
         others = self._others(work, reading, offered)
@@ -121,28 +124,18 @@ class Reader:
             known = self._finder.find(work, reading.phrase)
         return _beyond(known, offered)
 
-    def _shown_to_model(
-        self,
-        work: Work,
-        dialog: Dialog,
-        reading: Reading,
-        offered: tuple[Candidate, ...],
-        *,
-        described: bool,
-    ) -> Reading:
-        """With those of the offered candidates that the model finds by the reply.
+    def _shown_to_model(self, work: Work, dialog: Dialog, reading: Reading) -> Reading:
+        """With those of the candidates that the model finds by the reply.
 
         Finding none changes nothing: a reply that nobody understands agrees to nothing either.
         """
-        unchanged = replace(reading, candidates=offered, settled=None, rejected=False)
-        phrase = reading.phrase
+        phrase, offered = reading.phrase, reading.candidates or ()
         found: tuple[Candidate, ...] = ()
         if self._decoder is not None:
             answer = self._decoder.ground(work, dialog)
             boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
         else:
-            if described:
-                phrase = refine_phrase(reading.phrase, dialog.exchanges[-1].reply)
+            phrase = refine_phrase(phrase, dialog.exchanges[-1].reply)
             if phrase != reading.phrase:
                 found = self._finder.find(work, phrase)
             boxes = [one.box for one in found]
@@ -152,7 +145,7 @@ class Reader:
         if not meant and found and len(offered) == 1:
             # "This one?" - "The bottle.": no word of agreement, and there is a bottle.
             return replace(reading, phrase=phrase).narrowed(found)
-        return reading.narrowed(meant) if meant else unchanged
+        return reading.narrowed(meant) if meant else reading
 
     def _offered(self, work: Work, phrase: str, question: Question) -> tuple[Candidate, ...]:
         """The candidates of a question; described again only if this image's view forgot them."""

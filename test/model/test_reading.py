@@ -154,6 +154,13 @@ def test_a_reply_that_nobody_understands_changes_nothing(work, decoder):
     assert reading.candidates == (RED, FAR)
 
 
+@pytest.mark.parametrize('reply', ['yes', "I don't know"])
+def test_where_a_reply_tells_nothing_no_model_is_asked_to_guess(work, reply):
+    decoder = Decoder(FAR)
+    reading = read(work, dialog_of(((RED, FAR), reply)), decoder=decoder)
+    assert (reading.candidates, reading.settled, decoder.dialogs) == ((RED, FAR), None, [])
+
+
 def test_a_single_candidate_is_not_settled_without_agreement(work):
     reading = read(work, dialog_of(((RED,), 'what?')))
     assert (reading.candidates, reading.settled) == ((RED,), None)
