@@ -17,6 +17,8 @@ from clue_ros.model.preprocessing import check_image
 from clue_ros.model.stopwatch import Stopwatch
 
 MAX_VIEWS = 8
+MAX_PIXEL_BYTES = 256 << 20
+"""Two pictures of 8K; eight would take 0.8 GB."""
 _MAX_NOTES = 64
 
 
@@ -60,11 +62,15 @@ class ViewCache:
     Args:
         backbone: encodes the images.
         capacity: how many encodings are kept.
+        pixel_bytes: how much memory the kept images may take; the newest stays in any case.
     """
 
-    def __init__(self, backbone: Backbone, capacity: int = MAX_VIEWS) -> None:
+    def __init__(
+        self, backbone: Backbone, capacity: int = MAX_VIEWS, pixel_bytes: int = MAX_PIXEL_BYTES
+    ) -> None:
         self._backbone = backbone
         self._capacity = capacity
+        self._pixel_bytes = pixel_bytes
         self._views: OrderedDict[bytes, View] = OrderedDict()
 
     def __len__(self) -> int:
@@ -84,10 +90,14 @@ class ViewCache:
                 features = self._backbone.encode_images(self._backbone.preprocess([pixels]))
             view = View(pixels.copy(), features)
             self._views[key] = view
-            while len(self._views) > self._capacity:
+            while len(self._views) > 1 and self._is_full():
                 self._views.popitem(last=False)
         self._views.move_to_end(key)
         return view
+
+    def _is_full(self) -> bool:
+        taken = sum(view.image.nbytes for view in self._views.values())
+        return len(self._views) > self._capacity or taken > self._pixel_bytes
 
     def clear(self) -> None:
         """Forget all images."""

@@ -44,6 +44,16 @@ def test_the_oldest_picture_is_forgotten(backbone, image, clock):
     assert cache.view(np.full_like(image, 0), clock) is not views[0]
 
 
+def test_large_pictures_are_forgotten_sooner(backbone, image, clock):
+    cache = ViewCache(backbone, pixel_bytes=2 * image.nbytes)
+    for value in range(3):
+        cache.view(np.full_like(image, value), clock)
+    assert len(cache) == 2
+    large = np.zeros((100, 100, 3), np.uint8)
+    assert cache.view(large, clock) is cache.view(large, clock)
+    assert len(cache) == 1
+
+
 def test_shape_is_part_of_the_content():
     flat = np.zeros((2, 8, 3), np.uint8)
     assert content_key(flat) != content_key(flat.reshape(8, 2, 3))
