@@ -229,11 +229,12 @@ def _write_backbone(folder: Path, backbone: Backbone | Path | None) -> None:
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """A fresh folder beside ``target`` that takes its place when the block ends well."""
-    if target.exists() and not (target / CONFIG_NAME).is_file() and any(target.iterdir()):
+    is_other = target.exists() and not (target / CONFIG_NAME).is_file()
+    if is_other and (not target.is_dir() or any(target.iterdir())):
         raise CheckpointError(
             f'cannot save to {target}',
             expected='no such folder, or an older checkpoint',
-            got='a folder with other files',
+            got='other files',
             remedy='Choose another folder.',
         )
     try:

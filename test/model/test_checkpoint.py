@@ -125,8 +125,9 @@ def test_other_folders_are_never_overwritten(checkpoint_folder, tmp_path):
 
 def test_a_place_that_cannot_be_written(checkpoint_folder, tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(CheckpointError, match='cannot save'):
-        Clue.from_pretrained(checkpoint_folder).save(tmp_path / 'file' / 'model')
+    for place in (tmp_path / 'file', tmp_path / 'file' / 'model'):
+        with pytest.raises(CheckpointError, match='cannot save'):
+            Clue.from_pretrained(checkpoint_folder).save(place)
 
 
 def test_parts_that_the_config_does_not_name_are_refused(tmp_path, make_config):
