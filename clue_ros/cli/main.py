@@ -24,6 +24,7 @@ COMMANDS = {
     'model': 'list, fetch, describe or check models',
 }
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+DEBUG_VARIABLE = 'CLUE_DEBUG'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,13 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed with one clear message on stderr, 2 wrong usage.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    top = _top_parser()
-    if not arguments or arguments[0] not in COMMANDS:
+    if not arguments:
+        _top_parser().print_help()
+        return WRONG_USAGE
+    if arguments[0] not in COMMANDS:
         try:
-            top.parse_args(arguments)
+            _top_parser().parse_args(arguments)
         except SystemExit as stop:
             return int(stop.code or 0)
-        top.print_help()
         return WRONG_USAGE
     module = importlib.import_module(f'clue_ros.cli.{arguments[0]}')
     parser: argparse.ArgumentParser = module.build_parser()
@@ -57,8 +59,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (``| head``) went away: not an error, but nothing more may be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except ClueError as error:
+    except (ClueError, OSError) as error:
         print(f'clue: {error}', file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        reason = (str(error).strip().splitlines() or [''])[0]
+        print(
+            f'clue: unexpected {type(error).__name__}: {reason}. '
+            f'{DEBUG_VARIABLE}=1 shows where it happened.',
+            file=sys.stderr,
+        )
         return FAILED
 
 

@@ -141,6 +141,8 @@ def test_nothing_found_is_a_failure_with_one_line(model, picture, scripted, caps
         ({'extra': ['--device', 'abacus']}, 'device'),
         ({'extra': ['--dtype', 'int3']}, 'dtype'),
         ({'extra': ['--reply', '<loc0001>'], 'scripted': True}, 'reply'),
+        ({'extra': ['--overlay', '/nowhere/out.png'], 'scripted': True}, '/nowhere/out.png'),
+        ({'extra': ['--overlay', 'out.nonsense'], 'scripted': True}, 'out.nonsense'),
     ],
 )
 def test_mistakes_get_one_clear_message(model, picture, capsys, scripted, changes, named):
@@ -154,6 +156,21 @@ def test_mistakes_get_one_clear_message(model, picture, capsys, scripted, change
     error = capsys.readouterr().err
     assert named in error
     assert 'Traceback' not in error
+
+
+def test_even_a_mistake_of_ours_is_one_line(model, picture, capsys, monkeypatch):
+    def step(self, image, dialog):
+        raise RuntimeError('CUDA out of memory.\nTried to allocate much.')
+
+    monkeypatch.setattr(Clue, 'step', step)
+    monkeypatch.delenv('CLUE_DEBUG', raising=False)
+    command = ['ground', picture, 'get the mug', '--model', model]
+    assert main(command) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith('clue: unexpected RuntimeError: CUDA out of memory.')
+    monkeypatch.setenv('CLUE_DEBUG', '1')
+    with pytest.raises(RuntimeError):
+        main(command)
 
 
 def test_a_file_that_is_no_picture(model, tmp_path, capsys):
