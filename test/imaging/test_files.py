@@ -58,6 +58,29 @@ def test_sixteen_bit_grey_keeps_its_brightness():
     assert decode_image(encoded(grey))[0, :, 0].tolist() == [0, 128, 255]
 
 
+def test_sixteen_bits_of_either_byte_order_and_of_colour():
+    ramp = np.array([[0, 32768, 65535]], np.uint16)
+    for kind, order in (('TIFF', '<u2'), ('TIFF', '>u2')):
+        picture = Image.fromarray(ramp.astype(order))
+        assert decode_image(encoded(picture, kind))[0, :, 0].tolist() == [0, 128, 255]
+    assert decode_image(b'P5 3 1 65535\n' + ramp.astype('>u2').tobytes())[0, :, 0].tolist() == [
+        0, 128, 255,
+    ]  # fmt: skip
+    colour = b'P6 1 1 65535\n' + np.array([65535, 32768, 0], '>u2').tobytes()
+    assert decode_image(colour)[0, 0].tolist() == [255, 128, 0]
+
+
+def test_a_photograph_lies_as_it_was_taken():
+    pixels = np.zeros((32, 64, 3), np.uint8)
+    pixels[:, :32] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(pixels), 'JPEG', exif=exif)
+    assert decode_image(data).shape == (64, 32, 3)
+    assert decode_image(data)[8].mean() > 200 > 50 > decode_image(data)[56].mean()
+    assert decode_image(data, upright=False).shape == (32, 64, 3)
+
+
 @pytest.mark.parametrize(
     ('orientation', 'red_corner'), [(1, (0, 0)), (3, (-1, -1)), (6, (0, -1)), (8, (-1, 0))]
 )
