@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog, clean_text
-from clue_ros.core.errors import ClueError, ErrorCode, InvalidRequestError, UnknownDialogError
+from clue_ros.core.errors import (
+    CanceledError,
+    ClueError,
+    ErrorCode,
+    InvalidRequestError,
+    UnknownDialogError,
+)
 from clue_ros.core.turn import Ambiguity, Question, Turn, TurnStatus
 from clue_ros.msg import Ambiguity as AmbiguityMessage
 from clue_ros.msg import Question as QuestionMessage
@@ -26,6 +31,7 @@ from clue_ros.ros.conversions import ambiguity_message, question_message, turn_m
 from clue_ros.ros.dialogs import DialogTable, OpenDialog, Speaker, State
 from clue_ros.ros.inference import Brain, Outcome, failure_of, judge, take_turn
 from clue_ros.ros.outputs import Outputs
+from clue_ros.ros.requests import LastBox, Request
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.sight import Sight, Snapshot, TransformLookup
 from clue_ros.ros.worker import Job, Token, Worker
@@ -38,40 +44,6 @@ OnState = Callable[[State, QuestionMessage], None]
 _PASSING = frozenset(
     {ErrorCode.BUSY, ErrorCode.TIMEOUT, ErrorCode.INVALID_REQUEST, ErrorCode.BAD_IMAGE}
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What begins a dialog.
-
-    Attributes:
-        instruction: as it came.
-        image: to look at, None for the camera's newest.
-        min_stamp: nanoseconds; no camera image stamped earlier. 0: any.
-        max_turns: questions it may ask, None as the node is set.
-        timeout: seconds for the answer, 0 as the node is set.
-        answer_timeout: seconds that each question stays open, None as the node is set.
-        confidence: of the recogniser, NaN where the words were typed.
-    """
-
-    instruction: str
-    image: Image | None = None
-    min_stamp: int = 0
-    max_turns: int | None = None
-    timeout: float = 0.0
-    answer_timeout: float | None = None
-    confidence: float = float('nan')
-
-
-@dataclass(frozen=True)
-class LastBox:
-    """A grounded dialog that a correction may take up again."""
-
-    dialog: Dialog
-    sight: Sight
-    label: str
-    box: Box
-    at: float  # time.monotonic
 
 
 class Conversations:
@@ -113,6 +85,8 @@ class Conversations:
         self.table: DialogTable[Sight] = DialogTable(settings().max_dialogs, time.monotonic, stamp)
         self._jobs: dict[str, Job[Outcome]] = {}
         self._expiry: Alarm | None = None
+        self._awaiting = 0  # requests that wait for an image, not yet dialogs
+        self._canceled_at = float('-inf')  # time.monotonic at which all were cancelled
         self._listeners: dict[str, tuple[OnTurn, OnState]] = {}
         self.last_box: LastBox | None = None
         self.asked_at = float('-inf')  # time.monotonic of the newest question
@@ -138,11 +112,8 @@ class Conversations:
             dialog = Dialog(request.instruction)
             self.table.check_room()
             self._worker.check_free()
-            sight = Sight(
-                await self._snapshot(request.image, request.min_stamp, settings, deadline),
-                settings,
-                self._transforms,
-            )
+            snapshot = await self._cancellable_snapshot(request, settings, deadline)
+            sight = Sight(snapshot, settings, self._transforms)
             return await self._open(dialog, sight, request, settings, deadline, begin, on_open)
         except Exception as error:
             return self._refuse(error, header)
@@ -249,7 +220,7 @@ class Conversations:
             alarm.cancel()
 
     def cancel(self, dialog_id: str = '', state: State = State.CANCELED) -> int:
-        """End a dialog, or all of them for an empty id.
+        """End a dialog; for an empty id all of them, and the requests that wait for an image.
 
         Returns:
             How many were ended.
@@ -269,7 +240,10 @@ class Conversations:
             job = self._jobs.get(entry.id)
             if job is not None:
                 job.cancel()
-        return len(entries)
+        if dialog_id:
+            return 1
+        self._canceled_at = time.monotonic()
+        return len(entries) + self._awaiting
 
     def expire(self) -> None:
         """Close the dialogs whose time is over."""
@@ -307,6 +281,18 @@ class Conversations:
         if image is not None:
             return Snapshot(lambda: image, header=image.header)
         return await self._camera.snapshot(settings, min_stamp, deadline)
+
+    async def _cancellable_snapshot(
+        self, request: Request, settings: NodeSettings, deadline: float
+    ) -> Snapshot:
+        begin = time.monotonic()
+        self._awaiting += 1
+        try:
+            return await self._snapshot(request.image, request.min_stamp, settings, deadline)
+        finally:
+            self._awaiting -= 1
+            if self._canceled_at >= begin:
+                raise CanceledError('the request was cancelled')
 
     async def _think(
         self, entry: Entry, settings: NodeSettings, deadline: float, begin: float

@@ -19,10 +19,11 @@ from clue_ros.core.turn import Turn
 from clue_ros.msg import Question, Utterance
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.alarms import Alarms
-from clue_ros.ros.conversations import Conversations, Entry, Request
+from clue_ros.ros.conversations import Conversations, Entry
 from clue_ros.ros.conversions import from_time, turn_message, utterance_messages
 from clue_ros.ros.dialogs import State
 from clue_ros.ros.inference import failure_of, traceback_of
+from clue_ros.ros.requests import Request
 from clue_ros.ros.services import NotReadyError, given_image
 
 # Seconds that a result can be fetched after the goal ended. Short of the default (15 min in

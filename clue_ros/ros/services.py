@@ -14,10 +14,11 @@ from std_msgs.msg import Header
 from clue_ros.core.errors import ClueError, ErrorCode
 from clue_ros.core.turn import Turn
 from clue_ros.msg import Turn as TurnMessage
-from clue_ros.ros.conversations import Conversations, Request
+from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.conversions import from_time, to_text, turn_message
 from clue_ros.ros.inference import failure_of, traceback_of
 from clue_ros.ros.qos import REQUESTS
+from clue_ros.ros.requests import Request
 from clue_ros.srv import CancelDialog, DetectAmbiguity, DialogTurn, Ground
 
 

@@ -14,10 +14,11 @@ from std_msgs.msg import Bool, String
 from clue_ros.core.dialog import clean_text
 from clue_ros.core.errors import ClueError, InvalidRequestError, UnknownDialogError
 from clue_ros.msg import Utterance
-from clue_ros.ros.conversations import Conversations, Request
+from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.dialogs import OpenDialog
 from clue_ros.ros.inference import traceback_of
 from clue_ros.ros.qos import SPEECH
+from clue_ros.ros.requests import Request
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.utterances import Intent, intent_of, is_echo
 
@@ -130,9 +131,10 @@ class Speech:
         conversations = self._conversations
         if entry is None:
             entry = next(reversed(list(conversations.table)), None)
-        if entry is None:
+        if entry is not None:
+            conversations.cancel(entry.id)
+        elif not conversations.cancel():  # what has no dialog yet, since it waits for an image
             raise UnknownDialogError('there is nothing to cancel')
-        conversations.cancel(entry.id)
 
     def _is_robots_own(self, text: str, settings: NodeSettings) -> bool:
         """Whether the microphone heard the robot rather than the person."""

@@ -111,6 +111,19 @@ def test_a_request_waits_for_an_image_that_is_new_enough(robot, active):
     stop()
 
 
+def test_a_request_that_waits_for_an_image_can_be_cancelled(robot, active):
+    active(image_wait=3.0)
+    robot.until(lambda: robot.speech.get_subscription_count() == 1)
+    robot.say('the cup')
+    time.sleep(0.5)
+    robot.say('stop')
+    turn = robot.wait_for('turn')
+    assert code(turn) is ErrorCode.CANCELED
+    robot.forget()
+    robot.say('stop')
+    assert code(robot.wait_for('turn')) is ErrorCode.UNKNOWN_DIALOG
+
+
 def test_compressed_transport(robot, active):
     active(image_transport='compressed')
     publisher = robot.node.create_publisher(CompressedImage, 'image/compressed', 1)
