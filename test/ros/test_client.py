@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -75,6 +79,27 @@ def test_a_dialog_that_takes_too_long_is_cancelled(robot, client, active):
 def test_only_newer_images_are_used(client, active):
     later = image_message(stamp=time.time_ns() + 60 * 10**9).header.stamp
     assert client.ask('the cup', min_stamp=later).error_code == ErrorCode.NO_IMAGE
+
+
+def test_the_example_of_the_documents_is_a_whole_program(robot, client, active):
+    text = (Path(__file__).resolve().parents[2] / 'docs' / 'example-behaviour.md').read_text()
+    programs = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+    for program in programs:
+        compile(program, 'example-behaviour.md', 'exec')
+    stop = robot.start_camera()
+    try:
+        done = subprocess.run(
+            [sys.executable, '-c', programs[0]],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        stop()
+    # The engine of this node finds everything, and its camera has no depth.
+    assert done.stdout.startswith('cannot: depth is not used'), done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_nobody_is_there(robot):
