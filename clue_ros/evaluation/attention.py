@@ -39,17 +39,24 @@ class Peaks:
         attention: float32 (rows, cols) in [0, 1].
         regions: heaviest first.
         objects: per region, the object index under its peak, or None.
+        centres: per region, the object index at the very centre of its peak's cell, or None.
     """
 
     sample: SceneSample
     attention: Map
     regions: tuple[Region, ...]
     objects: tuple[int | None, ...]
+    centres: tuple[int | None, ...]
 
     @property
     def hit(self) -> bool:
         """The two heaviest regions peak on two different objects that fit the request."""
         return two_referents(self.objects, self.sample.fitting)
+
+    @property
+    def strict_hit(self) -> bool:
+        """The same where a cell that an object merely touches does not count."""
+        return two_referents(self.centres, self.sample.fitting)
 
 
 def evaluate_attention(
@@ -58,8 +65,9 @@ def evaluate_attention(
     """Scores on the ambiguous ones among ``count`` requests of each split.
 
     Returns:
-        per split ``n two_referents`` with interval, ``by_phrase_type``, and the same share for two
-        random cells and for two random objects; and the peaks by split, for pictures.
+        per split ``n two_referents two_referents_strict`` with intervals, ``by_phrase_type``, and
+        the first share for two random cells and for two random objects; and the peaks by split,
+        for pictures.
 
     Raises:
         SettingsError: the checkpoint's detector reads no map.
@@ -93,6 +101,7 @@ def find_peaks(sample: SceneSample, attention: Map, masks: Masks) -> Peaks:
         attention,
         regions,
         tuple(object_in_cell(masks, cell, attention.shape) for cell in cells),
+        tuple(object_at_centre(masks, cell, attention.shape) for cell in cells),
     )
 
 
@@ -111,6 +120,14 @@ def object_in_cell(masks: Masks, cell: tuple[int, int], grid: tuple[int, ...]) -
     return int(counts.argmax()) if counts.any() else None
 
 
+def object_at_centre(masks: Masks, cell: tuple[int, int], grid: tuple[int, ...]) -> int | None:
+    """The object whose mask holds the centre of a cell of the map, or None."""
+    (row, col), (rows, cols) = cell, grid
+    height, width = masks.shape
+    found = int(masks[(2 * row + 1) * height // (2 * rows), (2 * col + 1) * width // (2 * cols)])
+    return found - 1 if found else None
+
+
 def two_referents(objects: Sequence[int | None], fitting: Sequence[int]) -> bool:
     """Whether the first two are different objects that fit the request."""
     return len(objects) > 1 and objects[0] != objects[1] and {*objects[:2]} <= {*fitting}
@@ -119,9 +136,13 @@ def two_referents(objects: Sequence[int | None], fitting: Sequence[int]) -> bool
 def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str, Any]:
     """The share of hits, beside what chance would hit."""
     hits = np.array([peak.hit for peak in peaks])
+    strict = np.array([peak.strict_hit for peak in peaks])
     scores = with_intervals(
         [peak.sample.image_id for peak in peaks],
-        lambda at: {'two_referents': float(hits[at].mean())},
+        lambda at: {
+            'two_referents': float(hits[at].mean()),
+            'two_referents_strict': float(strict[at].mean()),
+        },
     )
     kinds = np.array([peak.sample.phrase_type for peak in peaks])
     scores['by_phrase_type'] = {

@@ -224,18 +224,19 @@ def _layers(report: Report) -> str:
 def _attention(report: Report) -> str:
     rows = [
         [split, report[split]['n'], score_with_interval(report[split], 'two_referents'),
+         score_with_interval(report[split], 'two_referents_strict'),
          report[split]['random_cells'], report[split]['random_objects']]
         for split in _splits(report)
     ]  # fmt: skip
+    header = ['split', 'n', 'on two referents', 'at cell centres',
+              'two random cells', 'two random objects']  # fmt: skip
     types = [
         [split, kind, row['n'], row['two_referents']]
         for split in _splits(report)
         for kind, row in report[split]['by_phrase_type'].items()
     ]
     return _join(
-        markdown_table(
-            ['split', 'n', 'on two referents', 'two random cells', 'two random objects'], rows
-        ),
+        markdown_table(header, rows),
         markdown_table(['split', 'type', 'n', 'on two referents'], types),
     )
 

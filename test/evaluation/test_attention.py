@@ -52,7 +52,7 @@ def test_two_heaviest_regions(
 ) -> None:
     found = find_peaks(sample(*fitting), attention(**cells), MASKS)
     assert found.objects == objects
-    assert found.hit is hit
+    assert found.hit is found.strict_hit is hit
 
 
 def test_the_object_with_most_pixels_in_a_cell() -> None:
@@ -61,6 +61,17 @@ def test_the_object_with_most_pixels_in_a_cell() -> None:
     masks[1, :2] = 1
     assert object_in_cell(masks, (0, 0), (2, 2)) == 1  # index 1 is written as 2
     assert object_in_cell(masks, (1, 1), (2, 2)) is None
+
+
+def test_an_object_that_only_touches_the_cell_is_no_strict_hit() -> None:
+    touching = MASKS.copy()
+    touching[0:10, 30:40] = 0
+    touching[0:3, 30:40] = 2
+    found = find_peaks(sample(0, 1), attention(first=1.0, second=0.9), touching)
+    assert (found.objects, found.centres) == ((0, 1), (0, None))
+    assert (found.hit, found.strict_hit) == (True, False)
+    scores = attention_scores([found], [touching])
+    assert (scores['two_referents'], scores['two_referents_strict']) == (1.0, 0.0)
 
 
 def test_one_object_twice_is_not_two() -> None:
