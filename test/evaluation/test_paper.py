@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from clue_ros.core.errors import ClueError
-from clue_ros.evaluation.paper import TABLE_1, paper_page
+from clue_ros.evaluation.paper import TABLE_1, TABLE_3, paper_page
 from clue_ros.evaluation.report import write_report
 from clue_ros.model.variants import VARIANTS
+from clue_ros.training.decoder import DecoderSettings
+from clue_ros.training.detector import DetectorSettings
+from clue_ros.training.settings import load_settings
+
+TABLE_3_ROWS = {
+    'table3-non-mix': (16, 8, 'google/paligemma2-3b-pt-448'),
+    'table3-mix-r16': (16, 32, 'google/paligemma2-3b-mix-448'),
+    'table3-mix-r8': (8, 16, 'google/paligemma2-3b-mix-448'),
+}
 
 
 def scores(**values: float) -> dict[str, object]:
@@ -54,6 +64,25 @@ def test_results_fill_their_cells(tmp_path: Path) -> None:
 
 def test_rows_are_our_variants() -> None:
     assert {name for name in TABLE_1 if not name.startswith('gemma')} <= VARIANTS.keys()
+
+
+def test_the_page_names_settings_that_are_there_with_the_values_of_the_paper() -> None:
+    folder = Path(__file__).parents[2]
+    named = set(re.findall(r'config/training/[\w-]+\.yaml', paper_page(folder / 'nowhere')))
+    assert named
+    assert all((folder / name).is_file() for name in named)
+    for name in ('table1', 'table2'):
+        path = folder / f'config/training/paligemma2-3b-{name}.yaml'
+        detector = load_settings(path, DetectorSettings, {})
+        assert (detector.lora_rate, detector.head_rate) == (5e-6, 1e-4)
+        assert (detector.block, detector.weight_decay) == (14, 1e-4)
+        assert detector.later_turns == 0
+    assert [name for name, _, _ in TABLE_3] == list(TABLE_3_ROWS)
+    for name, row in TABLE_3_ROWS.items():
+        path = folder / f'config/training/paligemma2-3b-{name}.yaml'
+        decoder = load_settings(path, DecoderSettings, {})
+        assert (decoder.rank, decoder.alpha, decoder.run.backbone) == row
+        assert (decoder.rate, decoder.weight_decay) == (1e-4, 1e-4)
 
 
 def test_page_is_written(tmp_path: Path) -> None:
