@@ -104,9 +104,17 @@ def _meanings(text: str) -> frozenset[str]:
 
 
 def choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
-    """The candidates ``among`` that one clause describes: by words, then relations, sizes,
-    ordinals, places.
-    """
+    """The candidates ``among`` that one clause describes, or each part of "this or that"."""
+    parts = [_choose(part, among, scene) for part in clause.split(' or ')]
+    telling = [part for part in parts if part.informative and not part.contradicted]
+    if len(telling) < 2:
+        return _choose(clause, among, scene)
+    meant = {index for part in telling for index in part.kept}
+    return Choice(tuple(index for index in among if index in meant), informative=True)
+
+
+def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
+    """By words, then relations, sizes, ordinals, places."""
     relation = RELATION.search(clause)
     head = clause[: relation.start()] if relation else clause
     words = [word for word in words_of(sides_alone(head)) if word not in SILENT]
@@ -121,7 +129,7 @@ def choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
         kept, informative = _by_size(measured, kept, scene), True
     counted = ordinal_of(clause, scene.words)
     if counted is not None:
-        chosen = _by_ordinal(*counted, kept, scene)
+        chosen = _by_ordinal(*counted, kept, scene, several_in(clause, counted=True))
         return Choice(chosen, informative=True, contradicted=not chosen)
     # A corner has two sides: "the far left" is then the left one at the back.
     has_corners = any(len(places) > 1 for places in scene.offered)
@@ -143,6 +151,8 @@ def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choi
     for word in words:
         meanings = same_word(word)
         having = [index for index in among if meanings & scene.looks[index]]
+        # "The blue bowl" among mugs is what one of the options stands beside.
+        having = having or [index for index in among if meanings & scene.beside[index]]
         if not having and word in COLOURS and all(scene.looks[i] & COLOURS for i in among):
             return Choice((), informative=True, contradicted=True)
         if having:
@@ -163,17 +173,20 @@ def _by_relation(relation: str, landmark: str, found: Choice, scene: Scene) -> C
     Where anything else stands is for the model to see.
     """
     words = [word for word in words_of(landmark) if word not in SILENT]
+    direction = relation.split()[0]
     told = {index: sum(bool(same_word(w) & scene.beside[index]) for w in words)
             for index in found.kept}  # fmt: skip
     most = max(told.values(), default=0)
     if most:
-        return Choice(tuple(i for i in found.kept if told[i] == most), informative=True)
-    other = by_words(words, scene.every, scene)
+        is_far = direction.startswith(('far', 'fur'))
+        kept = tuple(i for i in found.kept if (told[i] == most) is not is_far)
+        return Choice(kept, informative=True)
+    known = scene.vocabulary | ORDINALS.keys()
+    other = choose(landmark, scene.every, scene)
     rest = tuple(index for index in found.kept if index not in other.kept)
-    if not other.informative or len(other.kept) != 1 or not rest:
+    if not other.informative or len(other.kept) != 1 or not rest or not known.issuperset(words):
         return found
     anchor = scene.boxes[other.kept[0]]
-    direction = relation.split()[0]
     axis, end = PLACES.get(direction, (Axis.ACROSS, 1))
     if direction in ('left', 'right', 'front', 'behind'):
         sign = 1 if end else -1
@@ -199,7 +212,7 @@ def _by_size(word: str, among: tuple[int, ...], scene: Scene) -> tuple[int, ...]
 
 
 def _by_ordinal(
-    ordinal: int, side: str | None, among: tuple[int, ...], scene: Scene
+    ordinal: int, side: str | None, among: tuple[int, ...], scene: Scene, count: int
 ) -> tuple[int, ...]:
     """Counted in the order of the options, else from the left, or from the side that is named."""
     counted = list(among)
@@ -207,7 +220,10 @@ def _by_ordinal(
         counted.sort(key=lambda index: Axis.ACROSS.of(scene.boxes[index]))
     if side == 'right':
         counted.reverse()
-    return (counted[ordinal],) if -1 <= ordinal < len(counted) else ()
+    if ordinal >= len(counted):
+        return ()
+    chosen = counted[-count:] if ordinal < 0 else counted[ordinal : ordinal + count]
+    return tuple(sorted(chosen))
 
 
 def _by_places(

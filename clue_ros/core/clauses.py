@@ -13,13 +13,13 @@ _SILENT_TEXT = """
     yep ok okay please with of that this which and or to for my me you your thanks thank no so
     well in on at by from be was get give bring take pick think just really object thing side
     colour color coloured colored said these those them hand number option choice wait sorry
-    actually nope nah wrong i’m it’s that's that’s
+    actually nope nah wrong maybe perhaps probably guess there here i’m it’s that's that’s
 """
 SILENT = frozenset(_SILENT_TEXT.split())
 """Words that describe no object."""
 
 _NEGATION = re.compile(
-    r'\b(?:except(?: for)?|other than|rather than|instead of|without|not|neither|nor'
+    r'\b(?:except(?: for)?|other than|rather than|instead of|without|not|none of|neither|nor'
     r"|(?:is|are|was|does|do)n['’]t|don['’]t want)\b",
     re.IGNORECASE,
 )
@@ -69,6 +69,7 @@ _NUMBERS = {
 }
 _NUMBERED = re.compile(rf'\b(?:number|option|choice|nr)\s+({"|".join(_NUMBERS)})\b')
 _SEVERAL = re.compile(r'\b(two|three|ones)\b')
+_RUN = re.compile(r'\b(?:first|last) (two|three)\b')
 _FROM_SIDE = re.compile(r'\b(?:from|on|to|at|starting (?:at|on|from)) (?:the |my )?(left|right)\b')
 
 
@@ -129,9 +130,14 @@ def ordinal_of(clause: str, kinds: frozenset[str]) -> tuple[int, str | None] | N
     return None if place is None else (place, side.group(1) if side else None)
 
 
-def several_in(clause: str) -> int:
-    """How many objects a clause speaks of at least: "the two on the left", "the left ones"."""
-    found = None if 'between' in clause else _SEVERAL.search(clause)
+def several_in(clause: str, *, counted: bool = False) -> int:
+    """How many objects a clause speaks of at least: "the two on the left", "the left ones".
+
+    Args:
+        clause: lower case.
+        counted: whether it counts: "the first of the two" is one, "the first two" are two.
+    """
+    found = None if 'between' in clause else (_RUN if counted else _SEVERAL).search(clause)
     return {'two': 2, 'three': 3, 'ones': 2}[found.group(1)] if found else 1
 
 

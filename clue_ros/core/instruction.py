@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from clue_ros.core.candidates import COLOURS, SIZES, words_of
-from clue_ros.core.clauses import last_correction
+from clue_ros.core.clauses import SILENT, last_correction
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
@@ -58,8 +58,7 @@ _FEATURE = re.compile(
 )
 _HAS = re.compile(r'^(?:(?:that|which) )?(?:has|having)\b', re.IGNORECASE)
 _ONE = re.compile(r'\bones?\b', re.IGNORECASE)
-_EMPTY_TEXT = 'one ones the a an that this it is something and other another different'
-_EMPTY = frozenset(_EMPTY_TEXT.split())
+_EMPTY = SILENT | {'something', 'and', 'other', 'another', 'different'}
 _ADJECTIVES = frozenset(COLOURS | SIZES.keys())
 
 

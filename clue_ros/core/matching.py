@@ -12,9 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from clue_ros.core.candidates import Candidate, words_of
+from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, words_of
 from clue_ros.core.choosing import Scene, by_words, choose
-from clue_ros.core.clauses import RELATION, SILENT, clauses_of, denies, last_correction
+from clue_ros.core.clauses import (
+    ORDINALS,
+    PLACES,
+    RELATION,
+    SILENT,
+    clauses_of,
+    denies,
+    last_correction,
+)
 from clue_ros.core.replies import ReplyKind, classify_reply
 
 _ELSE = frozenset({'other', 'another', 'different', 'else'})
@@ -138,7 +146,7 @@ def _named_option(reply: str, options: Sequence[str]) -> int | None:
 def _about_one(clauses: list[tuple[bool, str]], scene: Scene, *, describes: bool) -> Match:
     """Whether a reply to "do you mean this one?" agrees.
 
-    Only words for the object agree: "the one on the left" may be this one or another.
+    Only words for the object agree: "the mug on the left" may be this one or another.
     """
     first = clauses[0][1].strip() if clauses else ''
     agrees, refuses = bool(_ASSENT.match(first)), bool(_REFUSAL.match(first))
@@ -148,7 +156,10 @@ def _about_one(clauses: list[tuple[bool, str]], scene: Scene, *, describes: bool
         fits = by_words([word for word in words if word not in SILENT], scene.every, scene)
         refuses |= (fits.contradicted and positive) or (not positive and not agrees)
         refuses |= positive and bool(_ELSE.intersection(words) - scene.words)
-        agrees |= positive and fits.informative and not fits.contradicted and relation is None
+        placed = relation is not None or any(word in PLACES or word in ORDINALS for word in words)
+        looks = [word for word in words if word in COLOURS or word in SIZES or word in SHADES]
+        if positive and fits.informative and not fits.contradicted:
+            agrees |= bool(looks) if placed else True
     if refuses:
         return Match(MatchKind.NONE, (), described=describes)
     if agrees:

@@ -35,8 +35,8 @@ _POINTED = r'(?:the one|what i (?:mean|meant|want|wanted))'
 _YES = (
     r'(?:yes|yeah|yea|yah|ya|yep|yup|y|aye|sure(?: thing)?|right|correct|exactly|precisely|indeed'
     r'|affirmative|absolutely|definitely|certainly|probably|ok|okay|alright|all right|fine|good'
-    r'|great|perfect|of course|go ahead|do it|you got it|got it|(?:i think|i guess) so|i do|it is'
-    rf'|that\'?s right|{_THAT_IS} (?:it|correct|this one|that one|{_POINTED})'
+    r'|great|perfect|of course|go ahead|do it|you got it|got it|i think so|i guess(?: so)?|i do'
+    rf'|it is|that\'?s right|{_THAT_IS} (?:it|correct|this one|that one|{_POINTED})'
     r'|(?:that|this)(?: one)?)'
 )
 _NO = (

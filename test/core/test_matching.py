@@ -32,6 +32,7 @@ KINDS = [candidate('red mug', 0, label='object'), candidate('red bottle', 100, l
 
 
 ROW = [candidate('red mug', x) for x in (0, 60, 120, 180)]
+THREE = ROW[:3]
 CORNERS = [candidate('red mug', x, y) for y in (0, 100) for x in (0, 100)]
 
 
@@ -82,6 +83,7 @@ def read(reply: str, candidates: list[Candidate]):
         # denials
         (COLOURS, 'neither the red nor the blue one', [2]),
         (COLOURS, 'everything but the red one', [1, 2]),
+        (MIXED, 'none of the red ones', [2]),
         (COLOURS, "it isn't the red one and not the blue one", [2]),
         # corrections: what was said last holds
         (COLOURS, 'the red one, no, the blue one', [1]),
@@ -106,7 +108,14 @@ def read(reply: str, candidates: list[Candidate]):
         (CORNERS, 'at the back', [0, 1]),
         (DEEP, 'the near one', [0]),
         (DEEP, 'the one closest to the camera', [0]),
+        (THREE, 'the one on the left or on the right', [0, 2]),
+        (THREE, 'the first two', [0, 1]),
+        (ROW, 'the last two', [2, 3]),
+        (TWINS, 'the first of the two', [0]),
+        (ROW, 'not the first or the second', [2, 3]),
         # beside another of the candidates
+        (THREE, 'the one right of the middle one', [2]),
+        (DEEP, 'the one behind the front one', [1]),
         (COLOURS, 'the one next to the green one', [1]),
         (COLOURS, 'the one left of the blue one', [0]),
         (MIXED, 'the red one next to the blue one', [1]),
@@ -186,6 +195,8 @@ def test_a_reply_that_does_not_separate_is_unclear(reply, described):
         ('no, the mug next to the bowl', MatchKind.NONE, True),
         ('no, the bottle', MatchKind.NONE, True),
         ('the one on the left', MatchKind.UNCLEAR, True),
+        ('the left mug', MatchKind.UNCLEAR, True),
+        ('maybe the other one', MatchKind.NONE, False),
         ('the bottle', MatchKind.UNCLEAR, True),
         ('what?', MatchKind.UNCLEAR, False),
     ],
@@ -200,9 +211,19 @@ def test_the_other_is_the_option_called_so():
     assert match.kept == (1,)
 
 
-def test_an_option_names_its_landmark():
-    match = match_reply('next to the bowl', TWINS, ('the mug next to the bowl', 'the other mug'))
-    assert match.kept == (0,)
+@pytest.mark.parametrize(
+    ('reply', 'kept'),
+    [
+        ('next to the bowl', 0),
+        ('the one by the bowl', 0),
+        ('the bowl', 0),
+        ('the one further from the bowl', 1),
+        ('not the one next to the bowl', 1),
+    ],
+)
+def test_an_option_names_its_landmark(reply, kept):
+    match = match_reply(reply, TWINS, ('the mug next to the bowl', 'the other mug'))
+    assert match.kept == (kept,)
 
 
 def test_ordinals_follow_the_options_not_the_places():
