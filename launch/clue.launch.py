@@ -29,6 +29,7 @@ TOPICS = {
     'camera_info': 'calibration of both',
     'speech': 'utterances of the person, std_msgs/String',
 }
+SHOWN = ('debug/overlay', 'debug/attention', 'markers', 'points')
 
 
 def fast_dds_environment() -> dict[str, str]:
@@ -69,7 +70,11 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         executable='rviz2',
         namespace=given['namespace'],
         arguments=['-d', str(SHARE / 'rviz' / 'clue.rviz')],
-        remappings=[('image', given['image'])],
+        # The display file names the topics of a node that is called clue.
+        remappings=[
+            ('image', given['image']),
+            *((f'clue/{topic}', f'{given["name"]}/{topic}') for topic in SHOWN),
+        ],
         additional_env=fast_dds_environment(),
         output='log',
     )

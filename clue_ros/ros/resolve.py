@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from clue_ros.action import Resolve
 from clue_ros.core.dialog import MAX_EXCHANGES
+from clue_ros.core.errors import ErrorCode
 from clue_ros.core.turn import Turn
 from clue_ros.msg import Question, Utterance
 from clue_ros.msg import Turn as TurnMessage
@@ -92,7 +93,8 @@ class ResolveServer:
         except Exception as error:
             code, message = failure_of(error)
             result.turn = turn_message(Turn.failed(code, message), Header())
-            self._node.get_logger().error(f'goal failed: {traceback_of(error)}')
+            reason = traceback_of(error) if code is ErrorCode.INTERNAL else message
+            self._node.get_logger().error(f'goal failed: {reason}')
         finally:
             del self._goals[bytes(handle.goal_id.uuid)]
             # The handle lives on until its result expires; the image must not.

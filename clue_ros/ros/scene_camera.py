@@ -21,7 +21,7 @@ from clue_ros.core.errors import ClueError
 from clue_ros.imaging.files import Picture, encode_jpeg
 from clue_ros.ros.images import to_message
 from clue_ros.ros.qos import LATCHED
-from clue_ros.ros.scene_source import SceneSource, checked_rate
+from clue_ros.ros.scene_source import SceneSource, checked_number
 from clue_ros.scenes.records import truth_to_json
 from clue_ros.scenes.scene import Scene
 
@@ -48,8 +48,14 @@ class SceneCamera(Node):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__('scene_camera')
         for name, value, meaning, read_only in _PARAMETERS:
-            descriptor = ParameterDescriptor(description=meaning, read_only=read_only)
+            descriptor = ParameterDescriptor(
+                description=meaning,
+                read_only=read_only,
+                dynamic_typing=isinstance(value, float),
+            )
             self.declare_parameter(name, value, descriptor)
+        rate = checked_number('rate', self._value('rate'), 0.01, 1000.0)
+        self._spread = checked_number('noise', self._value('noise'), 0.0, 255.0)
         camera = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._image = self.create_publisher(Image, 'image', camera)
         self._compressed = self.create_publisher(CompressedImage, 'image/compressed', camera)
@@ -67,7 +73,7 @@ class SceneCamera(Node):  # type: ignore[misc]
         self._show(self._value('seed'))
         self.add_on_set_parameters_callback(self._judge)
         self.add_post_set_parameters_callback(self._changed)
-        self.create_timer(1.0 / checked_rate(self._value('rate')), self._publish)
+        self.create_timer(1.0 / rate, self._publish)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
@@ -89,8 +95,7 @@ class SceneCamera(Node):  # type: ignore[misc]
     def _show(self, seed: int) -> None:
         scene = self._source.scene(seed)
         rng = np.random.default_rng(seed)
-        spread = float(self._value('noise'))
-        self._images = [_noisy(scene.image, rng, spread) for _ in range(_VERSIONS)]
+        self._images = [_noisy(scene.image, rng, self._spread) for _ in range(_VERSIONS)]
         self._millimetres = np.clip(np.rint(scene.depth * 1000), 0, 65535).astype('<u2')
         self._scene = scene
         self._truth.publish(String(data=truth_to_json(scene)))

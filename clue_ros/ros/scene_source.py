@@ -12,15 +12,16 @@ from clue_ros.scenes.shipped import ShippedScenes
 from clue_ros.scenes.store import SceneStore
 
 
-def checked_rate(rate: float) -> float:
-    """Frames per second of a camera.
+def checked_number(name: str, value: object, low: float, high: float) -> float:
+    """A number of the command line, where people write 10 and mean 10.0.
 
     Raises:
-        InvalidRequestError: not a rate that a timer can keep.
+        InvalidRequestError: no number, or out of range.
     """
-    if not 0.01 <= rate <= 1000:
-        raise InvalidRequestError('rate', expected='0.01 .. 1000 Hz', got=rate)
-    return rate
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not low <= float(value) <= high:  # type: ignore[arg-type]
+        raise InvalidRequestError(name, expected=f'{low:g} .. {high:g}', got=repr(value))
+    return float(value)  # type: ignore[arg-type]
 
 
 class SceneSource:

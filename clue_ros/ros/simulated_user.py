@@ -40,11 +40,10 @@ class SimulatedUserNode(Node):  # type: ignore[misc]
     def _on_truth(self, message: String) -> None:
         try:
             self._truth = truth_from_json(message.data, 'scene_truth')
+            if self._waiting is not None:
+                self._begin(self._waiting)
         except ClueError as error:
             self.get_logger().error(str(error))
-            return
-        if self._waiting is not None:
-            self._begin(self._waiting)
 
     def _on_task(self, message: String) -> None:
         try:
