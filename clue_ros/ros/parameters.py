@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,7 @@ class Parameters:
         self._current: NodeSettings | None = None
         for name in settings.NAMES:
             self._declare(name)
+        self._warn_of_unknown()
         node.add_on_set_parameters_callback(self._validate)
         node.add_post_set_parameters_callback(self._after_change)
 
@@ -95,6 +97,14 @@ class Parameters:
                 settings.check(name, override) or f'{name}: unusable value {override!r}'
             )
             self._node.declare_parameter(name, value, descriptor, True)
+
+    def _warn_of_unknown(self) -> None:
+        """A misspelt name would leave its parameter at the default without a word."""
+        for name in self._node._parameter_overrides:
+            if not self._node.has_parameter(name) and not name.startswith('qos_overrides.'):
+                similar = difflib.get_close_matches(name, settings.NAMES, 1)
+                hint = f': did you mean {similar[0]}?' if similar else ''
+                self._node.get_logger().warning(f'unknown parameter {name}, ignored{hint}')
 
     def _validate(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         """Judge all changes together, without side effects."""

@@ -173,6 +173,7 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
     process = start(
         str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=bad',
         '-p', 'threshold:=7.0', '-p', 'max_turns:=many', '-p', 'use_depth:=3', '-p', 'min_depth:=1',
+        '-p', 'max_truns:=3',
     )  # fmt: skip
     other = Robot('/bad')
     try:
@@ -180,6 +181,7 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
         for name in ('threshold', 'max_turns', 'use_depth'):
             assert f'- {name}: expected' in process.output
         assert '- min_depth' not in process.output, 'a whole number will do'
+        assert 'unknown parameter max_truns, ignored: did you mean max_turns?' in process.output
         assert other.set(threshold=0.5, max_turns=3, use_depth=False)[0].successful
         assert other.change('configure')
         assert other.get('min_depth').double_value == 1.0
