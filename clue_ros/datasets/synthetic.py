@@ -20,6 +20,7 @@ from clue_ros.datasets.conversations import (
     unsettled,
 )
 from clue_ros.datasets.sample import SPLITS, Sample
+from clue_ros.scenes.catalogue import Preset
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.scene import SceneTruth
@@ -51,9 +52,9 @@ class SyntheticScenes:
         seed: of the requests, targets and replies.
 
     Raises:
-        InvalidRequestError: no such folder, a malformed or empty one, or scenes whose seeds are
-            kept for another split or are those of a split beside it, so that nothing can be trained
-            on test scenes by mistake.
+        InvalidRequestError: no such folder, a malformed or empty one, scenes of the preset that
+            the split is not for, or scenes whose seeds are kept for another split or are those of a
+            split beside it: nothing can be trained on test scenes by mistake.
     """
 
     def __init__(self, folder: Path, split: str, *, limit: int = 0, seed: int = 0) -> None:
@@ -67,6 +68,7 @@ class SyntheticScenes:
             )
         self.count = min(limit, available) if limit else available
         _check_seeds(self.store, split)
+        _check_preset(self.store, split)
         _check_neighbours(self.store, split)
 
     @property
@@ -178,6 +180,18 @@ def reserved_for(meta: StoreMeta) -> list[str]:
         for name, start in SPLIT_SEEDS.items()
         if meta.seed < start + SPLIT_SPAN and meta.seed + meta.count > start
     ]
+
+
+def _check_preset(store: SceneStore, split: str) -> None:
+    """What is out of distribution was trained on nowhere, and is measured nowhere else."""
+    wanted = Preset.SHIFTED if split == 'shifted' else Preset.STANDARD
+    if store.meta.preset != wanted:
+        raise InvalidRequestError(
+            f'scenes in {store.folder} for the {split} split',
+            expected=f'the preset {wanted}',
+            got=store.meta.preset,
+            remedy=f'Render scenes for it with --preset {wanted} --seed {SPLIT_SEEDS[split]}.',
+        )
 
 
 def _check_seeds(store: SceneStore, split: str) -> None:

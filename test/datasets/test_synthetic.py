@@ -110,6 +110,16 @@ def test_test_scenes_cannot_be_trained_on(
             SyntheticScenes(tmp_path / 'train', split)
 
 
+@pytest.mark.parametrize(
+    ('split', 'preset'), [('shifted', 'standard'), ('train', 'shifted'), ('test', 'shifted')]
+)
+def test_scenes_of_the_other_world_are_refused(tmp_path: Path, split: str, preset: str) -> None:
+    """Standard scenes measured as shifted ones would look well for a wrong reason."""
+    render_folder(tmp_path, StoreMeta(preset, 70, 1, 96, 72), workers=1, quiet=True)
+    with pytest.raises(InvalidRequestError, match='the preset'):
+        SyntheticScenes(tmp_path, split)
+
+
 def test_two_splits_of_one_data_set_share_no_scene(tmp_path: Path) -> None:
     for split, seed in (('train', 70), ('test', 73)):
         meta = StoreMeta('standard', seed, 4, 96, 72)
@@ -124,12 +134,15 @@ def test_two_splits_of_one_data_set_share_no_scene(tmp_path: Path) -> None:
 def test_seeds_of_the_splits_and_of_the_shipped_trainings_are_apart() -> None:
     starts = sorted(SPLIT_SEEDS.values())
     assert all(b - a >= SPLIT_SPAN for a, b in pairwise(starts))
-    path = Path(__file__).parents[2] / 'config' / 'training' / 'tiny-backbone.yaml'
-    scenes = yaml.safe_load(path.read_text())['scenes']
-    for split in ('train', 'val'):
-        first = scenes[f'{split}_seed']
-        assert first >= SPLIT_SEEDS[split]
-        assert first + scenes[split] <= SPLIT_SEEDS[split] + SPLIT_SPAN
+    folder = Path(__file__).parents[2] / 'config' / 'training'
+    paths = sorted(folder.glob('tiny-backbone*.yaml'))
+    assert paths
+    for path in paths:
+        scenes = yaml.safe_load(path.read_text())['scenes']
+        for split in ('train', 'val'):
+            first = scenes[f'{split}_seed']
+            assert first >= SPLIT_SEEDS[split]
+            assert first + scenes[split] <= SPLIT_SEEDS[split] + SPLIT_SPAN
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
