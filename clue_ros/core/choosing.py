@@ -16,7 +16,7 @@ from clue_ros.core.clauses import (
     several_in,
     sides_alone,
 )
-from clue_ros.core.positions import Axis, distance
+from clue_ros.core.positions import Axis, distance, is_clear
 
 _HEIGHTS = {
     **dict.fromkeys(('tall', 'taller', 'tallest'), 1),
@@ -250,8 +250,10 @@ def _by_places(
 
 
 def _spread_axis(place: tuple[Axis, int], among: tuple[int, ...], scene: Scene) -> tuple[Axis, int]:
-    """Where "the middle" is: along the axis on which the candidates lie spread out."""
-    if place[1] != 1:
+    """Where "the middle" is: from left to right where that is plain to see, as in questions, else
+    along the axis on which the candidates lie spread out.
+    """
+    if place[1] != 1 or is_clear([scene.boxes[index] for index in among], Axis.ACROSS):
         return place
     spreads = {}
     for axis in Axis:

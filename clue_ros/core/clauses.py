@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from clue_ros.core.candidates import words_of
+from clue_ros.core.candidates import COLOURS, words_of
 from clue_ros.core.positions import Axis
 
 _SILENT_TEXT = """
@@ -29,6 +29,15 @@ _CORRECTION = re.compile(
     r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at)\b)))',
     re.IGNORECASE,
 )
+_SOUNDS_LIKE = {
+    'read': 'red',
+    'redd': 'red',
+    'blew': 'blue',
+    'bleu': 'blue',
+    'write': 'right',
+    'rite': 'right',
+    'won': 'one',
+}
 _PLACE_NAMES = {
     (Axis.ACROSS, 0): 'left leftmost left-hand lefthand',
     (Axis.ACROSS, 1): 'middle centre center central between',
@@ -143,13 +152,18 @@ def several_in(clause: str, *, counted: bool = False) -> int:
 
 def _spell(text: str, vocabulary: frozenset[str]) -> str:
     """Correct words that speech recognition or typing left one letter off a known word."""
+    known = vocabulary | ORDINALS.keys()
 
     def correct(match: re.Match[str]) -> str:
         word = match.group()
-        if len(word) < 4 or word in vocabulary or word in SILENT or word in ORDINALS:
+        if word in known or word in SILENT:
             return word
-        # Slips keep the first letter; other words do not: a flower is not "lower".
-        alike = sorted(known for known in vocabulary if known[0] == word[0])
+        if word in _SOUNDS_LIKE:
+            return _SOUNDS_LIKE[word]
+        if len(word) < 4:
+            return word
+        # Slips keep the first letter, but for colours: a flower is not "lower".
+        alike = sorted(one for one in known if one[0] == word[0] or one in COLOURS)
         close = difflib.get_close_matches(word, alike, n=1, cutoff=0.82)
         return close[0] if close else word
 

@@ -49,6 +49,9 @@ def read(reply: str, candidates: list[Candidate]):
         (COLOURS, 'I mean the blue mug, please', [1]),
         (COLOURS, 'the GREEN mug', [2]),
         (COLOURS, 'the gren one', [2]),
+        (COLOURS, 'the read one', [0]),
+        (COLOURS, 'oh the blew mug', [1]),
+        (COLOURS, 'the secund one from the right', [1]),
         (COLOURS, 'the big one', [1]),
         (COLOURS, 'the small one', [0]),
         (COLOURS, 'not the red one', [1, 2]),
@@ -224,6 +227,21 @@ def test_the_other_is_the_option_called_so():
 def test_an_option_names_its_landmark(reply, kept):
     match = match_reply(reply, TWINS, ('the mug next to the bowl', 'the other mug'))
     assert match.kept == (kept,)
+
+
+def test_a_colour_is_understood_whatever_its_first_letter():
+    pair = [candidate('yellow mug', 0), candidate('blue mug', 100)]
+    assert read('the mellow one', pair).kept == (0,)
+
+
+def test_the_middle_is_from_left_to_right_where_that_is_plain():
+    diagonal = [
+        candidate('red mug', 0, 400),
+        candidate('blue mug', 140, 150),
+        candidate('green mug', 215, 60),
+        candidate('black mug', 270, 240),
+    ]
+    assert read('the one in the middle', diagonal).kept == (1,)
 
 
 def test_ordinals_follow_the_options_not_the_places():
