@@ -43,7 +43,7 @@ from clue_ros.model.reading import Reading
 from clue_ros.model.settings import Settings
 from clue_ros.model.stopwatch import Stopwatch
 from clue_ros.model.view import ViewCache
-from clue_ros.model.work import Work
+from clue_ros.model.work import Work, stop_if_set
 
 Image = NDArray[np.uint8]
 OnToken = Callable[[str], None]
@@ -348,6 +348,7 @@ class Clue:
         Raises:
             BusyError: another caller is being served.
             BadImageError: the image is unusable.
+            CanceledError: ``cancel`` was set.
         """
         if not self._lock.acquire(blocking=False):
             raise BusyError(
@@ -355,6 +356,7 @@ class Clue:
             )
         try:
             with torch.inference_mode():
+                stop_if_set(cancel)  # the vision tower alone may take seconds
                 clock = Stopwatch(self._checkpoint.backbone.device)
                 work = Work(self._views.view(image, clock), clock, cancel, on_token)
                 work.check()

@@ -33,5 +33,14 @@ class Work:
         Raises:
             CanceledError: it has.
         """
-        if self.cancel is not None and self.cancel.is_set():
-            raise CanceledError('the request was cancelled')
+        stop_if_set(self.cancel)
+
+
+def stop_if_set(cancel: Cancel | None) -> None:
+    """Stop here where the caller has cancelled.
+
+    Raises:
+        CanceledError: it has.
+    """
+    if cancel is not None and cancel.is_set():
+        raise CanceledError('the request was cancelled')

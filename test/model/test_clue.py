@@ -226,6 +226,15 @@ def test_cancel_stops_between_tokens_and_frees_the_engine(clue, image):
     assert clue.detect(image, 'get the mug').probability is not None
 
 
+def test_what_was_cancelled_before_it_began_costs_nothing(clue, image, monkeypatch):
+    monkeypatch.setattr(clue.checkpoint.backbone, 'encode_images', None)
+    cancel = threading.Event()
+    cancel.set()
+    for call in (clue.step, clue.detect, clue.ground, clue.ask):
+        with pytest.raises(CanceledError):
+            call(image, 'get the mug', cancel=cancel)
+
+
 def test_an_error_frees_the_engine(clue, image):
     with pytest.raises(BadImageError):
         clue.step(np.zeros((0, 0, 3), np.uint8), 'get the mug')
