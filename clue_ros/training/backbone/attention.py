@@ -37,9 +37,8 @@ def _attend(
     scale = scaling / softcap
     outputs = []
     if first:
-        among = slice(0, first)
-        parts = (part[:, :, among] for part in (query, key, value))
-        outputs.append(_grouped(*parts, None, scale, softcap)[0])
+        own, keys, values = (part[:, :, :first] for part in (query, key, value))
+        outputs.append(_grouped(own, keys, values, None, scale, softcap)[0])
     output, weights = _grouped(query[:, :, first:], key, value, attention_mask, scale, softcap)
     return torch.cat([*outputs, output], 2).transpose(1, 2), weights
 
