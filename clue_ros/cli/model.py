@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     action.add_argument('out', type=Path, help='folder of the checkpoint; an older one is replaced')
     action.add_argument('--backbone', required=True, help='folder of the model, or a hub id')
     for name in ('detector', 'decoder'):
-        action.add_argument(f'--{name}', type=Path, required=True, help='its training folder')
+        action.add_argument(f'--{name}', type=Path, help='its training folder, if it was trained')
     action.add_argument('--gate', choices=GATES, default='detections', help='what it decides with')
     action.add_argument('--asker', choices=ASKERS, default='composed', help='what it asks with')
     action.add_argument(
@@ -90,9 +90,9 @@ def _assemble(args: argparse.Namespace) -> int:
 
     assemble(
         args.backbone,
-        args.detector,
-        args.decoder,
         args.out,
+        detector=args.detector,
+        decoder=args.decoder,
         gate=args.gate,
         asker=args.asker,
         results=headlines(args.results) if args.results else None,

@@ -33,11 +33,9 @@ from clue_ros.model.checkpoint_config import (
 )
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.registry import find_model
-from clue_ros.model.variants import variant_of
+from clue_ros.model.variants import middle_block, variant_of
 
 HEAD_NAME = 'head.safetensors'
-PAPER_DEPTH = 14 / 26
-"""Block 14 of 26 (section IV-A.1), as a share of the depth."""
 
 
 @dataclass(eq=False)
@@ -160,7 +158,7 @@ def stock_config(
         backbone=name,
         revision=revision,
         resolution=backbone.image_size,
-        block=round(PAPER_DEPTH * backbone.blocks),
+        block=middle_block(backbone.blocks),
         prompts=STOCK_PROMPTS,
     )
 

@@ -41,6 +41,11 @@ class Variant:
         return {'last': (last,), 'all': tuple(range(last + 1)), 'decoder': ()}[self.tuned]
 
 
+def middle_block(blocks: int) -> int:
+    """The zero-based block to read in a decoder of ``blocks``: block 14 of 26 (section IV-A.1), in proportion."""
+    return min(round(14 / 26 * blocks), blocks - 1)
+
+
 HALF_LAST_CNN = 'half-last-detect-cnn'
 JOINT = 'joint'
 

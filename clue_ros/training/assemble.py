@@ -22,7 +22,8 @@ from clue_ros.model.checkpoint_config import (
 )
 from clue_ros.model.detector import DECODER, DETECTOR
 from clue_ros.model.detector_heads import MapHead
-from clue_ros.model.settings import Settings
+from clue_ros.model.settings import Settings, check_served
+from clue_ros.model.variants import middle_block
 from clue_ros.training.detector import HEAD, RECORD
 
 _HEADLINES = {
@@ -35,63 +36,91 @@ _SOURCE_KEYS = ('git_revision', 'command', 'data_fingerprint', 'created')
 
 def assemble(
     backbone: str | Path,
-    detector: Path,
-    decoder: Path,
     out: Path,
     *,
+    detector: Path | None = None,
+    decoder: Path | None = None,
     gate: str = 'detections',
     asker: str = 'composed',
     results: Mapping[str, float] | None = None,
 ) -> CheckpointConfig:
-    """Join backbone, detector and decoder, and write the checkpoint at once.
+    """Join a backbone and what was trained on it, and write the checkpoint at once.
 
     Args:
         backbone: folder of model and tokenizer files, carried along inside the checkpoint, or a hub
             id, which the checkpoint then refers to.
-        detector: output folder of a detector training.
-        decoder: output folder of a decoder training.
         out: the checkpoint; an older one is replaced.
+        detector: output folder of a detector training; without one no gate can use it.
+        decoder: output folder of a decoder training; without one questions are composed.
         gate: what the checkpoint decides with at first.
         asker: what it asks with at first.
         results: further figures for its provenance, such as those of the test split.
 
     Raises:
         CheckpointError: a part is missing, corrupted or made for another backbone.
+        SettingsError: gate or asker need a part that is not given.
     """
+    check_served(
+        Settings(gate=gate, asker=asker),
+        has_detector=detector is not None,
+        has_decoder=decoder is not None,
+    )
     model = Backbone.from_pretrained(backbone)
     adapters = Adapters(model)
-    judged, spoken = _record(detector), _record(decoder)
-    if (detector / DETECTOR).is_dir():
-        adapters.load(DETECTOR, detector / DETECTOR)
-    adapters.load(DECODER, decoder / DECODER)
+    records: dict[str, dict[str, Any]] = {}
+    for name, folder in ((DETECTOR, detector), (DECODER, decoder)):
+        if folder is not None:
+            records[name] = _record(folder)
+            # A head may have been trained on the bare backbone; adapter B is never absent.
+            if name == DECODER or (folder / name).is_dir():
+                adapters.load(name, folder / name)
     carried = Path(backbone) if Path(backbone).is_dir() else None
     config = CheckpointConfig(
         backbone=EMBEDDED_BACKBONE if carried else str(backbone),
         resolution=model.image_size,
-        block=judged['block'],
-        variant=judged['variant'],
-        temperature=judged['temperature'],
-        settings=Settings(gate=gate, asker=asker, threshold=judged['threshold']),
-        prompts=Prompts(**judged['settings']['prompts']),
-        seed=judged['settings']['loop']['seed'],
+        **_judgement(records.get(DETECTOR), model.blocks),
+        settings=Settings(
+            gate=gate, asker=asker, threshold=records.get(DETECTOR, {}).get('threshold', 0.5)
+        ),
+        **_training(records),
         provenance=Provenance(
-            **{key: str(judged.get(key, '')) for key in _SOURCE_KEYS},
+            **{key: str(_first(records).get(key, '')) for key in _SOURCE_KEYS},
             measured={
-                **{f'detector_{name}': value for name, value in judged['measured'].items()},
-                **{f'decoder_{name}': value for name, value in spoken['measured'].items()},
-                **(results or {}),
-            },
+                f'{name}_{key}': value
+                for name, record in records.items()
+                for key, value in record['measured'].items()
+            }
+            | dict(results or {}),
             sources={
                 'backbone': _backbone_source(carried) if carried else str(backbone),
                 **{
                     name: ', '.join(str(record.get(key, '')) for key in _SOURCE_KEYS)
-                    for name, record in ((DETECTOR, judged), (DECODER, spoken))
+                    for name, record in records.items()
                 },
             },
         ),
     )
-    save_checkpoint(out, config, backbone=carried, adapters=adapters, head=_head(detector))
+    head = _head(detector) if detector is not None else None
+    save_checkpoint(out, config, backbone=carried, adapters=adapters, head=head)
     return config
+
+
+def _first(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(iter(records.values()), {})
+
+
+def _judgement(record: Mapping[str, Any] | None, blocks: int) -> dict[str, Any]:
+    """Where the map is read and how it is judged; without a detector it is drawn only."""
+    if record is None:
+        return {'block': middle_block(blocks), 'variant': None}
+    return {key: record[key] for key in ('block', 'variant', 'temperature')}
+
+
+def _training(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    settings = _first(records).get('settings')
+    if settings is None:
+        return {}
+    return {'prompts': Prompts(**settings['prompts']), 'seed': settings['loop']['seed']}
 
 
 def headlines(results: Path) -> dict[str, float]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import Prompts
 from clue_ros.model.detector import DECODER, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.variants import JOINT, variant_of
@@ -80,6 +81,7 @@ class JointSettings:
     later_turns: float = 0.2
     location_sigma: float = 0.0
     max_false_alarms: float = 0.07
+    prompts: Prompts = field(default_factory=Prompts)
 
     def problems(self) -> list[str]:
         """Values out of range, one line each."""
@@ -166,7 +168,7 @@ def make_joint(backbone: Backbone, settings: JointSettings) -> tuple[Adapters, D
         adapters,
         variant_of(JOINT),
         block=settings.block,
-        prompts=settings.detector().prompts,
+        prompts=settings.prompts,
         head=head,
     )
     return adapters, detector

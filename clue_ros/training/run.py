@@ -29,6 +29,8 @@ class RunSettings:
         precision: ``no`` is float32; the rest is accelerate's mixed precision.
         dtype: number format of the frozen weights.
         threads: of torch's CPU operators; 0 leaves torch's choice.
+        skip_bad: leave broken rows of a public data set out and say how many; else the first ends
+            the training before it begins.
     """
 
     backbone: str
@@ -37,6 +39,7 @@ class RunSettings:
     precision: Literal['no', 'bf16', 'fp16'] = 'no'
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
     threads: int = 0
+    skip_bad: bool = False
 
     def problems(self) -> list[str]:
         """Values out of range, one line each."""
@@ -64,7 +67,7 @@ class Run:
         """
         accelerator = Accelerator(mixed_precision=settings.precision)
         set_seed(seed)
-        dataset = open_dataset(settings.data)
+        dataset = open_dataset(settings.data, skip_bad=settings.skip_bad)
         backbone = Backbone.from_pretrained(
             settings.backbone,
             revision=settings.revision,
@@ -100,6 +103,8 @@ class Run:
                 f'{self.accelerator.num_processes} process(es), {self.settings.precision} mixing',
                 file=sys.stderr,
             )
+            if self.dataset.report.skipped:
+                print(f'{self.dataset.report.skipped} broken rows left out', file=sys.stderr)
 
     def provenance(self, train: Sequence[Sample]) -> dict[str, Any]:
         """Code, command, data and time of this training, for the checkpoint."""

@@ -75,7 +75,7 @@ def open_bench(
     """
     session = Run.start(settings.run, settings.loop.seed)
     detector_training.check_block(settings.block, session.backbone)
-    splits = open_sources(data, TEST_SPLITS)
+    splits = open_sources(data, TEST_SPLITS, skip_bad=settings.run.skip_bad)
     tests = gather(splits, lambda source: source.openings(count), 'ambiguity labels')
     train = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from clue_ros.cli.main import main
-from clue_ros.core.errors import CheckpointError
+from clue_ros.core.errors import CheckpointError, SettingsError
 from clue_ros.evaluation.session import open_splits
 from clue_ros.imaging.files import save_image
 from clue_ros.model.checkpoint import load_checkpoint
@@ -79,7 +79,11 @@ def parts(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 @pytest.fixture(scope='module')
 def model(parts: Path) -> Path:
     assemble(
-        parts / 'backbone', parts / 'a', parts / 'b', parts / 'model', results={'test_f1': 0.5}
+        parts / 'backbone',
+        parts / 'model',
+        detector=parts / 'a',
+        decoder=parts / 'b',
+        results={'test_f1': 0.5},
     )
     return parts / 'model'
 
@@ -119,8 +123,18 @@ def test_assembly_by_command_records_what_was_measured(
 
 def test_assembly_refuses_an_unfinished_training(parts: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='finished training'):
-        assemble(parts / 'backbone', tmp_path, parts / 'b', tmp_path / 'model')
+        assemble(parts / 'backbone', tmp_path / 'model', detector=tmp_path, decoder=parts / 'b')
     assert not (tmp_path / 'model').exists()
+
+
+def test_a_part_may_be_missing_but_not_one_that_decides(parts: Path, tmp_path: Path) -> None:
+    assemble(parts / 'backbone', tmp_path / 'spoken', decoder=parts / 'b')
+    checkpoint = load_checkpoint(tmp_path / 'spoken')
+    assert (checkpoint.has_detector, checkpoint.has_decoder) == (False, True)
+    assemble(parts / 'backbone', tmp_path / 'bare')
+    assert load_checkpoint(tmp_path / 'bare').config.settings.gate == 'detections'
+    with pytest.raises(SettingsError, match='no trained detector'):
+        assemble(parts / 'backbone', tmp_path / 'none', decoder=parts / 'b', gate='detector')
 
 
 def test_dry_run_checks_and_writes_nothing(parts: Path, tmp_path: Path) -> None:
@@ -136,7 +150,12 @@ def test_dry_run_checks_and_writes_nothing(parts: Path, tmp_path: Path) -> None:
 def test_joint_training_makes_both_parts(parts: Path, tmp_path: Path) -> None:
     joint.run(load_settings(parts / 'joint.yaml', joint.JointSettings, {}), tmp_path / 'j')
     place = tmp_path / 'j'
-    assemble(parts / 'backbone', place, place / joint.DECODER_PART, tmp_path / 'model')
+    assemble(
+        parts / 'backbone',
+        tmp_path / 'model',
+        detector=place,
+        decoder=place / joint.DECODER_PART,
+    )
     assert load_checkpoint(tmp_path / 'model').config.variant == 'joint'
 
 

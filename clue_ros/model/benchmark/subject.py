@@ -14,7 +14,7 @@ from clue_ros.model.checkpoint_config import DECODER, DETECTOR, CheckpointConfig
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.random_weights import SHAPES, random_backbone
 from clue_ros.model.settings import Settings
-from clue_ros.model.variants import HALF_LAST_CNN
+from clue_ros.model.variants import HALF_LAST_CNN, middle_block
 
 _ADAPTER_SCALE = 0.02
 
@@ -34,8 +34,7 @@ def make_subject(model: str, *, device: str = 'auto', dtype: str = 'auto') -> Ch
         backbone = random_backbone(SHAPES[model], device=device, dtype=dtype)
     else:
         backbone = Backbone.from_pretrained(model, device=device, dtype=dtype)
-    # Block 14 of 26 in the paper: the same share of any depth.
-    block = round(14 / 26 * backbone.blocks)
+    block = middle_block(backbone.blocks)
     adapters = Adapters(backbone)
     generator = torch.Generator(backbone.device).manual_seed(1)
     for name, blocks in ((DETECTOR, (block,)), (DECODER, range(backbone.blocks))):
