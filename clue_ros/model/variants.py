@@ -42,7 +42,7 @@ class Variant:
 
 
 def middle_block(blocks: int) -> int:
-    """The zero-based block to read in a decoder of ``blocks``: block 14 of 26 (section IV-A.1), in proportion."""
+    """The zero-based block to read: block 14 of 26 (section IV-A.1), in proportion to the depth."""
     return min(round(14 / 26 * blocks), blocks - 1)
 
 
