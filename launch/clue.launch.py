@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import TextSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
@@ -39,24 +40,30 @@ def fast_dds_environment() -> dict[str, str]:
     return {} if any(name in os.environ for name in names) else dict.fromkeys(names, profile)
 
 
+def text_parameters(given: dict[str, str], texts: dict[str, str]) -> str:
+    """A parameter file with quoted texts: launch_ros leaves 0812345 bare, rcl reads a number."""
+    namespace = prefix_namespace(given.get('ros_namespace'), given['namespace'])
+    namespace = make_namespace_absolute(namespace) or '/'
+    node = f'{namespace.rstrip("/")}/{given["name"]}'
+    with NamedTemporaryFile('w', prefix='launch_params_', delete=False) as file:
+        yaml.safe_dump({node: {'ros__parameters': texts}}, file, default_style='"')
+    return file.name
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node with the arguments that were given, and RViz if it is wanted."""
     given = context.launch_configurations
-    # As text: untyped, a revision of digits alone would reach the node as a number.
-    overrides: dict[str, ParameterValue | bool] = {
-        name: ParameterValue([TextSubstitution(text=given[name])], value_type=str)
-        for name in PARAMETERS
-        if given[name] and name != 'use_depth'
-    }
+    texts = {name: given[name] for name in PARAMETERS if given[name] and name != 'use_depth'}
+    files = [text_parameters(given, texts)] if texts else []  # rcl refuses an empty one
+    overrides = {'auto_start': given['auto_start'] == 'true'}
     if given['use_depth']:
         overrides['use_depth'] = given['use_depth'] == 'true'
-    overrides['auto_start'] = given['auto_start'] == 'true'
     clue = Node(
         package='clue_ros',
         executable='clue_node',
         name=given['name'],
         namespace=given['namespace'],
-        parameters=[given['params_file'], overrides],
+        parameters=[given['params_file'], *files, overrides],
         remappings=[(name, given[name]) for name in TOPICS if given[name] != name],
         additional_env=fast_dds_environment(),
         arguments=['--ros-args', '--log-level', given['log_level']],
