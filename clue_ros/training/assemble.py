@@ -24,7 +24,10 @@ from clue_ros.model.detector import DECODER, DETECTOR
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.settings import Settings, check_served
 from clue_ros.model.variants import middle_block
+from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.detector import HEAD, RECORD
+
+BACKBONE = 'backbone'
 
 _HEADLINES = {
     'ambiguity': ('n', 'f1', 'auroc', 'ece', 'false_alarm_rate'),
@@ -75,6 +78,7 @@ def assemble(
             if name == DECODER or (folder / name).is_dir():
                 adapters.load(name, folder / name)
     carried = Path(backbone) if Path(backbone).is_dir() else None
+    below = {BACKBONE: _backbone_record(carried)} if carried else {}
     config = CheckpointConfig(
         backbone=EMBEDDED_BACKBONE if carried else str(backbone),
         resolution=model.image_size,
@@ -87,17 +91,12 @@ def assemble(
             **{key: str(_first(records).get(key, '')) for key in _SOURCE_KEYS},
             measured={
                 f'{name}_{key}': value
-                for name, record in records.items()
+                for name, record in (below | records).items()
                 for key, value in record['measured'].items()
             }
             | dict(results or {}),
-            sources={
-                'backbone': _backbone_source(carried) if carried else str(backbone),
-                **{
-                    name: ', '.join(str(record.get(key, '')) for key in _SOURCE_KEYS)
-                    for name, record in records.items()
-                },
-            },
+            sources={BACKBONE: str(backbone)}
+            | {name: _source(record) for name, record in (below | records).items()},
         ),
     )
     head = _head(detector) if detector is not None else None
@@ -173,6 +172,12 @@ def _head(folder: Path) -> MapHead | None:
         raise CheckpointError(str(folder / HEAD), expected='a map head', got=str(error)) from None
 
 
-def _backbone_source(folder: Path) -> str:
-    path = folder / 'provenance.json'
-    return path.read_text('utf-8').strip() if path.is_file() else ''
+def _backbone_record(folder: Path) -> dict[str, Any]:
+    """What ``clue train backbone`` left beside the weights; nothing for weights from elsewhere."""
+    path = folder / PROVENANCE
+    record = json.loads(path.read_text('utf-8')) if path.is_file() else {}
+    return {**record, 'measured': record.get('validation', {})}
+
+
+def _source(record: Mapping[str, Any]) -> str:
+    return ', '.join(str(record.get(key, '')) for key in _SOURCE_KEYS)
