@@ -64,7 +64,11 @@ def which_one(clue: Clue, image: Image, dialog: Dialog, *_: Any) -> Turn:
 def perfect_question(
     clue: Clue, image: Image, dialog: Dialog, sample: SceneSample, truth: SceneTruth
 ) -> Turn:
-    """Ceiling: exactly the ambiguous requests get a question, and it is the truth's own."""
+    """Ceiling: exactly the ambiguous requests get a question, and it is the truth's own.
+
+    It carries the true boxes, too: what is left are replies that are misread, and clear requests
+    that are grounded wrongly. It bounds deciding, detecting and asking together.
+    """
     if sample.ambiguous and not dialog.exchanges:
         question = ideal_question(truth, sample.fitting)
         if question is not None:
