@@ -108,6 +108,7 @@ class Robot:
         self.name = name
         self.node = rclpy.create_node('robot')
         self.heard: dict[str, list[Any]] = {}
+        self._known: list[Any] = []  # clients that have called already
         self._arrived = threading.Condition()
         create = self.node.create_client
         self.ground_client = create(Ground, f'{name}/ground')
@@ -179,6 +180,11 @@ class Robot:
     # --------------------------------------------------------------- calling
     def call(self, client, request, patience=PATIENCE):
         assert client.wait_for_service(patience), f'{client.srv_name} is not there'
+        if client not in self._known:
+            # This side knows the service; an answer is lost where the service does not yet know
+            # this side, which takes DDS a moment longer.
+            time.sleep(0.3)
+            self._known.append(client)
         return self.wait(client.call_async(request), patience)
 
     def wait(self, future, patience=PATIENCE):
