@@ -26,6 +26,7 @@ class Decoded:
         labels: the label of each box, empty for a single box.
         scores: the score of each box in [0, 1], see :func:`clue_ros.model.scores.box_score`.
         masses: probability of each kind at the first token, after a free choice.
+        shares: of a list of n boxes, n + 1 probabilities: of a first box, of another after each.
         complete: False when the limit of tokens cut it off.
         logits: float32[K] per token over the columns of its scope, when asked for.
     """
@@ -38,6 +39,7 @@ class Decoded:
     labels: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
     masses: dict[Kind, float] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
     complete: bool = True
     logits: tuple[Tensor, ...] = field(default=(), repr=False, compare=False)
 
@@ -106,6 +108,7 @@ class Answer:
                 for index, bins in enumerate(boxes)
             ),
             masses=self.walk.masses,
+            shares=tuple(self.walk.shares),
             complete=self.walk.finished,
             logits=tuple(self._logits),
         )

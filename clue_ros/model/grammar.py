@@ -22,6 +22,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.locations import LOCATION_BINS
 from clue_ros.model.vocabulary import Vocabulary
 
+_EVEN = 0.5
 Kind = Literal['text', 'question', 'box', 'boxes', 'nothing']
 
 
@@ -53,6 +54,10 @@ class Walk(Protocol):
     @property
     def masses(self) -> dict[Kind, float]:
         """Probability of each kind at the first token, summing to 1, where the choice was free."""
+
+    @property
+    def shares(self) -> list[float]:
+        """Of a list: probability of a first box, of another one after it, and so on."""
 
     def observe(self, log_probabilities: Tensor) -> None:
         """Shows the model's own distribution over ``scope``, float32[K], before the choice."""
@@ -104,18 +109,26 @@ class BoxGrammar:
 class BoxesGrammar:
     """Valid boxes, each with a label, separated by ``;``, or nothing at once.
 
+    Attributes:
+        max_boxes, max_label_tokens: bounds of the list and of each label.
+        more_from: the list goes on from this share of ``;`` in the probability of ``;`` and
+            ``<eos>``; below 0.5 more boxes are found, of which fewer fit.
+
     Raises:
-        InvalidRequestError: a bound below 1.
+        InvalidRequestError: a bound below 1, or a share outside of [0, 1].
     """
 
     max_boxes: int = 16
     max_label_tokens: int = 16
+    more_from: float = 0.5
 
     def __post_init__(self) -> None:
         if min(self.max_boxes, self.max_label_tokens) < 1:
             raise InvalidRequestError(
                 'grammar of boxes', expected='at least one box and one label token', got=self
             )
+        if not 0 <= self.more_from <= 1:
+            raise InvalidRequestError('more_from', expected='in [0, 1]', got=self.more_from)
 
     def begin(self, words: Vocabulary) -> Walk:
         """Starts one list."""
@@ -145,6 +158,7 @@ class _OneKindWalk:
         self.kind = kind
         self.finished = False
         self.masses: dict[Kind, float] = {}
+        self.shares: list[float] = []
         self._words = words
 
     def observe(self, log_probabilities: Tensor) -> None:
@@ -179,8 +193,9 @@ class _BoxWalk(_OneKindWalk):
     def observe(self, log_probabilities: Tensor) -> None:
         if self._or_nothing and not self._bins:
             # A box spreads its probability over neighbouring locations: the sums are compared.
-            columns = log_probabilities.softmax(-1)
-            self._ends = bool(columns[LOCATION_BINS] > columns[:LOCATION_BINS].sum())
+            share = 1.0 - float(log_probabilities.softmax(-1)[LOCATION_BINS])
+            self.shares.append(share)
+            self._ends = share < _EVEN
 
     def allowed(self) -> Tensor:
         mask = torch.zeros(
@@ -207,6 +222,8 @@ class _BoxesWalk(_OneKindWalk):
         self._box = _BoxWalk(words, or_nothing=True)
         self._boxes = 0
         self._label_tokens = 0
+        self._goes_on: bool | None = None
+        self.shares = self._box.shares
 
     @property
     def scope(self) -> Scope:
@@ -215,19 +232,41 @@ class _BoxesWalk(_OneKindWalk):
     def observe(self, log_probabilities: Tensor) -> None:
         if not self._box.finished:
             self._box.observe(log_probabilities)
+        elif self._label_tokens:
+            probabilities = log_probabilities.exp()
+            more = float(probabilities[self._words.separator_mask].sum())
+            end = float(probabilities[self._words.eos_id])
+            if self._may_grow and max(more, end) < float(probabilities[self._pieces].max()):
+                return
+            share = more / (more + end) if more + end else 0.0
+            self.shares.append(share)
+            self._goes_on = share >= self._grammar.more_from and self._may_go_on
 
     def allowed(self) -> Tensor:
-        words = self._words
         if not self._box.finished:
             return self._box.allowed()
-        pieces = words.text_mask & ~words.separator_mask
         if not self._label_tokens:
-            return pieces
-        may_grow = self._label_tokens < self._grammar.max_label_tokens
-        mask = pieces if may_grow else torch.zeros_like(pieces)
-        if self._boxes < self._grammar.max_boxes:
-            mask = mask | words.separator_mask
-        return _with(mask, words.eos_id)
+            return self._pieces
+        if self._goes_on is None:
+            mask = self._pieces if self._may_grow else torch.zeros_like(self._pieces)
+            if self._may_go_on:
+                mask = mask | self._words.separator_mask
+            return _with(mask, self._words.eos_id)
+        if self._goes_on:
+            return self._words.separator_mask
+        return _with(torch.zeros_like(self._pieces), self._words.eos_id)
+
+    @property
+    def _pieces(self) -> Tensor:
+        return self._words.text_mask & ~self._words.separator_mask
+
+    @property
+    def _may_grow(self) -> bool:
+        return self._label_tokens < self._grammar.max_label_tokens
+
+    @property
+    def _may_go_on(self) -> bool:
+        return self._boxes < self._grammar.max_boxes
 
     def advance(self, token: int) -> None:
         if not self._box.finished:
@@ -239,6 +278,7 @@ class _BoxesWalk(_OneKindWalk):
             self.finished = True
         elif bool(self._words.separator_mask[token]):
             self._box, self._label_tokens = _BoxWalk(self._words, or_nothing=False), 0
+            self._goes_on = None
         else:
             self._label_tokens += 1
 
@@ -277,8 +317,13 @@ class _FreeWalk:
     def finished(self) -> bool:
         return self._walk.finished
 
+    @property
+    def shares(self) -> list[float]:
+        return self._walk.shares
+
     def observe(self, log_probabilities: Tensor) -> None:
-        if self.masses:
+        if self._begun:
+            self._walk.observe(log_probabilities)
             return
         question: Walk = QuestionGrammar().begin(self._words)
         boxes = self._boxes.begin(self._words)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -63,17 +63,11 @@ def load_state(
         CheckpointError: the file is missing, corrupted or of another training.
     """
     path = folder / TENSORS
+    tensors, metadata = _read(path)
     try:
-        tensors = load_file(path)
-        metadata = _metadata(path)
         step, scalars = int(metadata['step']), json.loads(metadata['scalars'])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f'training state {path}',
-            expected='a state written by this training',
-            got=str(error),
-            remedy='Begin anew without --resume.',
-        ) from None
+    except (KeyError, ValueError) as error:
+        raise _unreadable(path, error) from None
     saved = {name.removeprefix('parameter/') for name in tensors if name.startswith('parameter/')}
     if saved != set(parameters):
         raise CheckpointError(
@@ -96,8 +90,43 @@ def load_state(
     return step
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
+def load_parameters(folder: Path, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Put some of the parameters that ``save_state`` wrote into these, in place.
 
-    with safe_open(path, framework='pt') as handle:
-        return dict(handle.metadata() or {})
+    Raises:
+        CheckpointError: the file is missing or corrupted, or lacks one in this shape.
+    """
+    path = folder / TENSORS
+    tensors, _ = _read(path)
+    found = {name: tensors.get(f'parameter/{name}') for name in parameters}
+    wrong = [n for n, value in found.items() if value is None or value.shape != parameters[n].shape]
+    if wrong:
+        raise CheckpointError(
+            f'training state {path}',
+            expected=', '.join(f'{name} {tuple(parameters[name].shape)}' for name in wrong),
+            got=', '.join(
+                f'{name} {"none" if found[name] is None else tuple(found[name].shape)}'
+                for name in wrong
+            ),
+            remedy='Name the folder of a stage that trained them, with the same shape.',
+        )
+    with torch.no_grad():
+        for name, value in parameters.items():
+            value.copy_(tensors[f'parameter/{name}'])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework='pt') as handle:
+            return load_file(path), dict(handle.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f'training state {path}',
+        expected='a state written by this training',
+        got=str(error),
+        remedy='Begin anew without --resume.',
+    )

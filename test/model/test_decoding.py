@@ -130,6 +130,8 @@ def test_boxes_are_valid_and_labelled(seed):
             assert answer.text == ''
             continue
         assert answer.kind == 'boxes'
+        assert len(answer.shares) == len(answer.boxes) + 1
+        assert all(0 <= share <= 1 for share in answer.shares)
         parsed = parse_output(answer.text)
         assert [box.bins for box in parsed.boxes] == list(answer.boxes)
         for box, label in zip(parsed.boxes, answer.labels, strict=True):
@@ -241,7 +243,31 @@ def test_refuses_what_cannot_be_decoded():
         decode(backbone, features[:1], answered, BoxGrammar())
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_a_list_goes_on_from_the_wanted_share_of_separators(seed):
+    backbone, features, _, batch = make_case(seed)
+
+    def boxes(more_from):
+        grammar = BoxesGrammar(max_boxes=4, max_label_tokens=2, more_from=more_from)
+        return decode_batch(backbone, features, batch, grammar, max_new_tokens=60)
+
+    for eager, strict in zip(boxes(0.0), boxes(1.0), strict=True):
+        if eager.kind == 'nothing':
+            assert strict.kind == 'nothing'
+            continue
+        assert (len(eager.boxes), len(strict.boxes)) == (4, 1)
+        assert eager.boxes[:1] == strict.boxes
+        assert strict.shares == eager.shares[:2]
+        for more_from in eager.shares[1:4]:
+            found = next(row for row in boxes(more_from) if row.boxes[:1] == eager.boxes[:1])
+            lower = [n for n, share in enumerate(eager.shares[1:4], 1) if share < more_from]
+            assert len(found.boxes) == min([*lower, 4])
+
+
 def test_grammar_settings_are_checked():
+    for more_from in (-0.1, 1.1, float('nan')):
+        with pytest.raises(InvalidRequestError):
+            BoxesGrammar(more_from=more_from)
     for boxes, label in itertools.product((0, 1), (0, 1)):
         if boxes and label:
             BoxesGrammar(boxes, label)

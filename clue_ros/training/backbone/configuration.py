@@ -146,6 +146,7 @@ class BackboneSettings:
     Attributes:
         seed: of everything random.
         start: folder of a backbone of this shape to go on from; empty: from nothing.
+        start_heads: folder of the dense stage that trained it, to go on with its heads, too.
         device: ``auto``, ``cpu`` or ``cuda``; CUDA computes in bfloat16.
         processes: on a CPU, data-parallel processes of one thread each.
         log_every, save_every, validate_every: steps; validation falls on saved steps.
@@ -163,6 +164,7 @@ class BackboneSettings:
     official: LanguageStage
     seed: int = 0
     start: str = ''
+    start_heads: str = ''
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'
     processes: int = 1
     log_every: int = 20
@@ -187,6 +189,10 @@ class BackboneSettings:
             )
         if self.location_sigma <= 0:
             found.append(f'location_sigma: expected more than 0, got {self.location_sigma}')
+        if self.start_heads and not self.start:
+            found.append(
+                'start_heads: expected "start" beside it, heads fit the tower they grew on'
+            )
         if self.official.packed:
             found.append("official.packed: expected false, the stage uses PaliGemma's own mask")
         return found

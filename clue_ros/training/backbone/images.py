@@ -90,7 +90,7 @@ def extend_bank(folder: Path, store: SceneStore, side: int) -> int:
         Number of scenes appended.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = {row['seed'] for row in _rows(folder)}
+    known = banked_seeds(folder)
     fresh = [i for i, truth in enumerate(store.truths) if truth.seed not in known]
     with (
         (folder / _IMAGES).open('ab') as images,
@@ -143,6 +143,11 @@ def open_bank(folder: Path, side: int) -> ImageBank:
         boxes=boxes,
         seeds=np.array([row['seed'] for row in rows], dtype=np.int64),
     )
+
+
+def banked_seeds(folder: Path) -> set[int]:
+    """Seeds of the scenes whose pictures the bank in ``folder`` holds."""
+    return {row['seed'] for row in _rows(folder)}
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

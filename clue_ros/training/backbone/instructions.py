@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing as mp
+import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,7 @@ DIALOG = 'dialog'
 """Phrase type of a request that was asked back about and answered."""
 DIALOGS_PER_SCENE = 2
 _FILE = 'requests.jsonl'
+_CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,34 @@ class Request:
 def extend_requests(folder: Path, store: SceneStore, seed: int, per_scene: int) -> None:
     """Draw the requests of the scenes that the file in ``folder`` lacks."""
     folder.mkdir(parents=True, exist_ok=True)
+    known = requested_seeds(folder)
+    fresh = [truth for truth in store.truths if truth.seed not in known]
+    # The caller may hold threads and OpenGL contexts; start fresh processes.
+    pool = ProcessPoolExecutor(
+        max_workers=max(1, min(os.cpu_count() or 1, len(fresh) // _CHUNK)),
+        mp_context=mp.get_context('spawn'),
+    )
+    draw = partial(_draw, seed=seed, per_scene=per_scene)
+    with pool, (folder / _FILE).open('a', encoding='utf-8') as stream:
+        lines = pool.map(draw, fresh, chunksize=_CHUNK)
+        for line in tqdm(lines, f'requests {folder.name}', len(fresh), mininterval=5.0):
+            stream.write(line + '\n')
+
+
+def requested_seeds(folder: Path) -> set[int]:
+    """Seeds of the scenes whose requests the file in ``folder`` holds."""
     path = folder / _FILE
     lines = path.read_text('utf-8').splitlines() if path.exists() else []
-    known = {json.loads(line)['seed'] for line in lines}
-    fresh = [truth for truth in store.truths if truth.seed not in known]
-    with path.open('a', encoding='utf-8') as stream:
-        for truth in tqdm(fresh, desc=f'requests {folder.name}', mininterval=5.0):
-            made = make_instructions(truth, seed, per_scene)
-            requests: list[list[str | list[int]]] = [
-                [r.text, r.phrase, r.phrase_type, list(r.referents)] for r in made
-            ]
-            requests += _answered(truth, made, seed)
-            stream.write(json.dumps({'seed': truth.seed, 'requests': requests}) + '\n')
+    return {json.loads(line)['seed'] for line in lines}
+
+
+def _draw(truth: SceneTruth, *, seed: int, per_scene: int) -> str:
+    made = make_instructions(truth, seed, per_scene)
+    requests: list[list[str | list[int]]] = [
+        [r.text, r.phrase, r.phrase_type, list(r.referents)] for r in made
+    ]
+    requests += _answered(truth, made, seed)
+    return json.dumps({'seed': truth.seed, 'requests': requests})
 
 
 def _answered(

@@ -17,16 +17,24 @@ from clue_ros.scenes.vocabulary import all_words
 from clue_ros.training.backbone.architecture import make_model
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.dense import DenseHeads
-from clue_ros.training.backbone.images import ImageBank, extend_bank, open_bank
-from clue_ros.training.backbone.instructions import extend_requests, open_requests
+from clue_ros.training.backbone.images import ImageBank, banked_seeds, extend_bank, open_bank
+from clue_ros.training.backbone.instructions import (
+    extend_requests,
+    open_requests,
+    requested_seeds,
+)
 from clue_ros.training.backbone.language import teach_words
 from clue_ros.training.backbone.publish import load_weights, provenance, publish_backbone
-from clue_ros.training.backbone.stage_dense import run_dense_stage, vision_parameters
+from clue_ros.training.backbone.stage_dense import (
+    head_parameters,
+    run_dense_stage,
+    vision_parameters,
+)
 from clue_ros.training.backbone.stage_language import run_language_stage, stage_parameters
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
 from clue_ros.training.processes import is_launched
-from clue_ros.training.state import TENSORS, load_state
+from clue_ros.training.state import TENSORS, load_parameters, load_state
 
 STAGES = ('dense', 'align', 'refine', 'official')
 _SPLITS = ('train', 'val')
@@ -72,13 +80,18 @@ def run(
 
 
 def prepare(settings: BackboneSettings, folder: Path) -> None:
-    """Render the scenes that are missing, squash their pictures, draw their requests."""
+    """Render the scenes that are missing, squash their pictures, draw their requests.
+
+    A bank that holds all of them is enough: the rendered scenes may have been deleted since.
+    """
     scenes = settings.scenes
     for split, seed, count in (
         ('train', scenes.train_seed, scenes.train),
         ('val', scenes.val_seed, scenes.val),
     ):
         place, bank = Path(scenes.folder) / split, folder / 'bank' / split
+        if set(range(seed, seed + count)) <= banked_seeds(bank) & requested_seeds(bank):
+            continue
         meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
         render_folder(place, meta, workers=os.cpu_count() or 1)
         store = SceneStore(place)
@@ -95,9 +108,12 @@ def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
     model = make_model(settings.shape, tokenizer, settings.seed)
     if settings.start:
         load_weights(model, tokenizer, Path(settings.start))
+    heads = DenseHeads(settings.shape.width)
+    if settings.start_heads:
+        load_parameters(Path(settings.start_heads), head_parameters(heads))
     return Workshop(
         model=model.to(accelerator.device).train(),
-        heads=DenseHeads(settings.shape.width).to(accelerator.device),
+        heads=heads.to(accelerator.device),
         tokenizer=tokenizer,
         banks={
             name: open_bank(folder / 'bank' / name, settings.shape.image_size) for name in _SPLITS

@@ -38,7 +38,12 @@ def vision_parameters(
         for name, value in model.named_parameters()
         if 'vision_tower' in name or 'multi_modal_projector' in name
     }
-    return named | {f'dense_heads.{name}': value for name, value in heads.named_parameters()}
+    return named | head_parameters(heads)
+
+
+def head_parameters(heads: DenseHeads) -> dict[str, nn.Parameter]:
+    """The heads' part of them."""
+    return {f'dense_heads.{name}': value for name, value in heads.named_parameters()}
 
 
 def decay(rates: Rates) -> Callable[[int, LoopSettings], float]:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from clue_ros.core.errors import CheckpointError, SettingsError
 from clue_ros.model.backbone import Backbone
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.publish import PROVENANCE
-from clue_ros.training.backbone.run import run
+from clue_ros.training.backbone.run import open_workshop, run
 from clue_ros.training.settings import load_settings
+from clue_ros.training.state import TENSORS
 
 SHIPPED = sorted((Path(__file__).parents[3] / 'config' / 'training').glob('tiny-backbone*.yaml'))
 SMALL = """
@@ -99,6 +101,13 @@ def test_a_dry_run_trains_nothing(settings: BackboneSettings, tmp_path: Path) ->
     assert (tmp_path / 'dry' / 'bank' / 'train').is_dir()
 
 
+def test_a_whole_bank_needs_no_scenes(settings: BackboneSettings, tmp_path: Path) -> None:
+    run(settings, tmp_path / 'dry', dry_run=True)
+    gone = dataclasses.replace(settings.scenes, folder=str(tmp_path / 'gone'))
+    run(dataclasses.replace(settings, scenes=gone), tmp_path / 'dry', dry_run=True)
+    assert not (tmp_path / 'gone').exists()
+
+
 def test_a_stage_without_steps_is_skipped(settings: BackboneSettings, tmp_path: Path) -> None:
     none = dataclasses.replace(settings.refine, steps=0)
     run(dataclasses.replace(settings, refine=none), tmp_path / 'out')
@@ -127,6 +136,24 @@ def test_a_training_goes_on_from_a_published_backbone(
         run(dataclasses.replace(idle, shape=other), tmp_path / 'other')
     with pytest.raises(CheckpointError):
         run(dataclasses.replace(idle, start=str(tmp_path)), tmp_path / 'none')
+
+
+def test_dense_heads_go_on_with_their_tower(
+    settings: BackboneSettings, whole: Path, tmp_path: Path
+) -> None:
+    on = dataclasses.replace(
+        settings, start=str(whole / 'backbone'), start_heads=str(whole / 'dense')
+    )
+    heads = open_workshop(on, whole).heads
+    saved = load_file(whole / 'dense' / TENSORS)
+    torch.testing.assert_close(
+        heads.linear.weight.detach(), saved['parameter/dense_heads.linear.weight']
+    )
+    with pytest.raises(CheckpointError, match='dense_heads'):
+        open_workshop(dataclasses.replace(on, start_heads=str(whole / 'align')), whole)
+    with pytest.raises(CheckpointError, match='training state'):
+        open_workshop(dataclasses.replace(on, start_heads=str(tmp_path)), whole)
+    assert any('start_heads' in line for line in dataclasses.replace(on, start='').problems())
 
 
 @pytest.mark.parametrize('shipped', SHIPPED, ids=lambda path: path.stem)
