@@ -135,8 +135,9 @@ def _request(view: View, rng: np.random.Generator) -> Query:
     plain = [item for item in view.requests if item.phrase_type != DIALOG]
     item = plain[int(rng.integers(len(plain)))]
     form = rng.random()
-    text = item.text if form < 0.45 else item.phrase
-    if form > 0.8:
+    text = item.text if form < 0.25 else item.phrase
+    # The engine looks for bare noun phrases; sentences are for the adapters.
+    if form > 0.4:
         text = text.removeprefix('the ')
     return detect(view, mirrored(text) if view.flipped else text, item.referents)
 
@@ -169,7 +170,7 @@ def _attributes(view: View, rng: np.random.Generator) -> tuple[str, str, tuple[i
 
 
 def _plain(view: View, rng: np.random.Generator) -> Query:
-    if rng.random() < 0.15:
+    if rng.random() < 0.3:
         return detect(view, str(rng.choice(_EVERYTHING)), range(len(view)), 'everything')
     singular, plural, objects = _attributes(view, rng)
     return detect(view, plural if rng.random() < 0.3 else singular, objects, 'plain')
@@ -218,4 +219,4 @@ def _caption(view: View, rng: np.random.Generator) -> Query:
 
 
 _TASKS = (_request, _plain, _dialog, _describe, _count, _exists, _colour, _caption)
-_SHARES = (0.53, 0.14, 0.06, 0.16, 0.04, 0.02, 0.02, 0.03)
+_SHARES = (0.5, 0.2, 0.05, 0.15, 0.03, 0.02, 0.02, 0.03)
