@@ -62,7 +62,8 @@ class Candidate:
         bins: the location bins (y1, x1, y2, x2) behind the box.
         label: the noun that it was detected as, may be empty.
         description: what is to be seen there, such as "small red mug"; may be empty.
-        score: how well it fits, in [0, 1].
+        score: how sure the box is, in [0, 1].
+        fit: how likely it is what was asked for, in [0, 1].
     """
 
     box: Box
@@ -70,6 +71,7 @@ class Candidate:
     label: str = ''
     description: str = ''
     score: float = 1.0
+    fit: float = 1.0
 
     @property
     def appearance(self) -> Appearance:
@@ -122,5 +124,5 @@ def same_word(word: str) -> frozenset[str]:
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:
-    """The candidate of the highest score; the earlier of equals."""
-    return max(candidates, key=lambda candidate: candidate.score)
+    """The candidate that is likeliest right, fit and box together; the earlier of equals."""
+    return max(candidates, key=lambda candidate: candidate.fit * candidate.score)

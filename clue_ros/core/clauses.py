@@ -52,16 +52,17 @@ _SIDES = r'(?:left|right|middle|cent(?:re|er)|front|back|top|bottom)'
 _FAR = r'(?:near(?:er|est)?|close[rst]?t?|far(?:ther|thest)?|further|furthest)'
 # "The far left", "closest to the back": the side is meant, not also what is far or near.
 _TOWARDS = re.compile(rf'\b{_FAR}(?: (?:to|on|at|in|the|my|your))* (?={_SIDES}\b)')
-_NOT_A_THING = (
+NOT_A_THING = (
     r'(?!\s+(?:the\s+|my\s+|your\s+)?(?:table|picture|image|photo|scene|others?|two|three|four|five'
     r'|row|group|them|me|you|us|all|it|camera|robot|viewer|rest)\b)(?=\s+\w)'
 )
+"""What follows a relation unless it is the picture, the speaker or the candidates themselves."""
 # "Left of the bowl" is a relation to something else, unless that is the picture or the speaker.
 RELATION = re.compile(
     r'\b(?:next to|beside|behind|between|above|below|under|on top of|by the|(?:left|right|front) of'
     r'|(?:far(?:ther|thest)?|further|furthest)(?: away)? from'
     rf'|(?:near(?:er|est)?|close[rst]?t?)(?: to)?(?!\s+(?:the |my |your )?(?:ones?|{_SIDES})\b)'
-    rf'(?=\s+(?:the|a|an|my|your|that|this)\b))\b{_NOT_A_THING}',
+    rf'(?=\s+(?:the|a|an|my|your|that|this)\b))\b{NOT_A_THING}',
     re.IGNORECASE,
 )
 _COUNTS = ('one', 'two', 'three', 'four', 'five', 'six')

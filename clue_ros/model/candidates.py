@@ -1,36 +1,51 @@
 """All objects that fit a phrase: detected together, each verified by describing it, no duplicates.
 
-Runs on the base weights, so it needs no training beyond a backbone that detects.
+Runs on the base weights, so it needs no training beyond a backbone that detects. Two lists are
+better than one: what ``detect {phrase}`` lists, and of everything in view what certainly looks like
+the phrase. Ranks and sides ("the second mug from the left", "the mug behind the bowl") are told by
+the boxes of the mugs and the bowl, see :mod:`clue_ros.core.relations`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from clue_ros.core.boxes import suppress
 from clue_ros.core.candidates import COLOURS, Candidate, best, words_of
 from clue_ros.core.instruction import means_one, split_relation
-from clue_ros.core.locations import decode_box
+from clue_ros.core.relations import Ranked, Relation, related, relation_of
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
-from clue_ros.model.decoding import decode
-from clue_ros.model.describe import Describer
-from clue_ros.model.grammar import BoxesGrammar
-from clue_ros.model.prompt import build_prompt, collate
+from clue_ros.model.describe import Describer, Description
+from clue_ros.model.sightings import Lister, Sighting
 from clue_ros.model.work import Work
 
-MAX_CANDIDATES = 12
-DUPLICATE_IOU = 0.5
-UNLIKELY = 0.1
-"""A box is dropped when the model gives a word of the phrase less than this probability there."""
+EVEN = 0.5
+"""From this fit on an object counts as a candidate."""
+UNLIKELY, UNSURE = 0.15, 0.3
+"""A listed object is as likely right as wrong when the model gives the phrase's unlikeliest word
+the first probability there; one that the phrase's own list lacks, the second."""
 
-_TOKENS_PER_BOX = 10
 _FUNCTION_WORDS_TEXT = """
     a an the of with and or in on at to from for by that which is are this these those any
     some one ones object objects thing things item items
 """
 _FUNCTION_WORDS = frozenset(_FUNCTION_WORDS_TEXT.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What fits a phrase.
+
+    Attributes:
+        candidates: from left to right.
+        another: how likely it is, in [0, 1], that a second object fits: the fit of the second best,
+            found or not. From 0.5 on there are several candidates.
+    """
+
+    candidates: tuple[Candidate, ...]
+    another: float
 
 
 class CandidateFinder:
@@ -46,79 +61,104 @@ class CandidateFinder:
     def __init__(
         self, backbone: Backbone, adapters: Adapters, prompts: Prompts, describer: Describer
     ) -> None:
-        self._backbone = backbone
-        self._adapters = adapters
-        self._prompts = prompts
+        self._lister = Lister(backbone, adapters, prompts)
         self._describer = describer
+        # Only a description that tells the kind can say what a list left out.
+        self._everything = (
+            () if describer.by_crop or not prompts.landmarks else (prompts.landmarks,)
+        )
 
     def find(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
-        """The verified candidates, from left to right; remembered for later turns on the image.
+        """The verified candidates, from left to right."""
+        return self.finding(work, phrase).candidates
 
-        Where the words alone single out one object ("the leftmost mug"), only the best box is kept.
+    def finding(self, work: Work, phrase: str) -> Finding:
+        """The candidates and how sure it is that there is one; remembered for later turns.
+
+        Where the words alone single out one object ("the biggest mug"), only the best box is kept.
 
         Args:
             work: the call.
             phrase: noun phrase without article.
         """
-        key = ('candidates', phrase)
-        known: tuple[Candidate, ...] | None = work.view.recall(key)
+        key = ('finding', phrase)
+        known: Finding | None = work.view.recall(key)
         if known is None:
             known = self._find(work, phrase)
             work.view.remember(key, known)
         return known
 
-    def _find(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
-        thing, _ = split_relation(phrase)
-        found = self._detect(work, phrase)
-        if found and means_one(phrase):
-            found = [best(found)]
-        verified = self._verify(work, found, thing)
-        return tuple(sorted(verified, key=lambda candidate: candidate.box.center))
+    def _find(self, work: Work, phrase: str) -> Finding:
+        relation = relation_of(phrase)
+        found = None if relation is None else self._related(work, relation)
+        return self._alike(work, phrase) if found is None else found
 
-    def _detect(self, work: Work, phrase: str) -> list[Candidate]:
-        """What ``detect {phrase}`` finds, duplicates suppressed."""
-        work.check()
-        prompt = build_prompt(self._backbone, self._prompts.detect.format(text=phrase))
-        with work.clock.stage('candidates'), self._adapters.active(None):
-            answer = decode(
-                self._backbone,
-                work.view.features,
-                collate(self._backbone, [prompt]),
-                BoxesGrammar(max_boxes=MAX_CANDIDATES),
-                max_new_tokens=MAX_CANDIDATES * _TOKENS_PER_BOX,
-                cancel=work.cancel,
-            )
-        boxes = [decode_box(bins, work.view.width, work.view.height) for bins in answer.boxes]
-        kept = suppress(boxes, answer.scores, DUPLICATE_IOU)
-        return [
-            Candidate(
-                boxes[index],
-                answer.boxes[index],
-                label=answer.labels[index],
-                score=answer.scores[index],
-            )
-            for index in kept
-        ]
+    def _alike(self, work: Work, phrase: str) -> Finding:
+        """What looks like the phrase; its places are read by the model."""
+        pool = self._fits(work, (phrase,))[phrase]
+        if means_one(phrase):
+            return _finding([best(pool)] if pool else [])
+        return _finding(pool, self._lister.more(work, phrase))
 
-    def _verify(self, work: Work, found: list[Candidate], thing: str) -> list[Candidate]:
-        """Describe each box and drop those where a word of the phrase is unlikely.
+    def _related(self, work: Work, relation: Relation) -> Finding | None:
+        """What stands in the relation; None where the other object is not seen."""
+        anchor = None if isinstance(relation, Ranked) else relation.anchor
+        fits = self._fits(work, (relation.thing,) if anchor is None else (relation.thing, anchor))
+        things = [one for one in fits[relation.thing] if one.fit >= EVEN]
+        anchors = [one for one in fits[anchor] if one.fit >= EVEN] if anchor else []
+        if anchor and not anchors:
+            return None
+        anchors.sort(key=lambda one: -one.fit * one.score)
+        chosen = related(relation, [one.box for one in things], [one.box for one in anchors])
+        return _finding([things[index] for index in chosen])
 
-        A description by crop costs an encoding per box and answers with a colour only, so it is
-        done just where it can tell candidates apart or verify the phrase's colour.
-        """
-        words = self._words_to_verify(thing, found)
-        if self._describer.by_crop and len(found) < 2 and not words:
-            return found
-        described = self._describer.describe(work, found, words)
-        return [
-            replace(candidate, description=description.text)
-            for candidate, description in zip(found, described, strict=True)
-            if all(likelihood >= UNLIKELY for likelihood in description.likelihoods.values())
-        ]
+    def _fits(self, work: Work, texts: Sequence[str]) -> dict[str, list[Candidate]]:
+        """Per text everything that may fit, with how well it does."""
+        sightings = self._lister.sightings(work, dict.fromkeys((*texts, *self._everything)))
+        words = {text: self._words_to_verify(text, len(sightings)) for text in texts}
+        wanted = tuple(dict.fromkeys(word for text in texts for word in words[text]))
+        plain = [sighting.candidate for sighting in sightings]
+        if self._describer.by_crop and len(plain) < 2 and not wanted:
+            # A description by crop costs an encoding; here it could tell nothing.
+            described = [Description('', {})] * len(plain)
+        else:
+            described = self._describer.describe(work, plain, wanted)
+        return {
+            text: [
+                replace(
+                    sighting.candidate,
+                    description=description.text,
+                    fit=_fit(sighting, text, words[text], description.likelihoods),
+                )
+                for sighting, description in zip(sightings, described, strict=True)
+            ]
+            for text in texts
+        }
 
-    def _words_to_verify(self, thing: str, found: list[Candidate]) -> tuple[str, ...]:
-        """The phrase's words that a description would hold; a crop's answer holds colours only."""
-        words = [word for word in words_of(thing) if word not in _FUNCTION_WORDS]
+    def _words_to_verify(self, text: str, count: int) -> tuple[str, ...]:
+        """The text's words that a description would hold; a crop's answer holds colours only."""
+        words = [word for word in words_of(split_relation(text)[0]) if word not in _FUNCTION_WORDS]
         if self._describer.by_crop:
             return tuple(word for word in words if word in COLOURS)
-        return tuple(words)
+        return tuple(words) if count else ()
+
+
+def _fit(
+    sighting: Sighting, text: str, words: Sequence[str], likelihoods: Mapping[str, float]
+) -> float:
+    """How likely a sighting is what a text says, in [0, 1]: the odds of its unlikeliest word."""
+    listed = text in sighting.listed
+    if not words:
+        return float(listed)
+    least = min(likelihoods[word] for word in words)
+    return least / (least + (UNLIKELY if listed else UNSURE))
+
+
+def _finding(pool: Sequence[Candidate], more: float = 0.0) -> Finding:
+    """The candidates of a pool; ``more`` is how likely there is one besides that nobody listed."""
+    chosen = [one for one in pool if one.fit >= EVEN]
+    fits = sorted((one.fit for one in pool), reverse=True)
+    return Finding(
+        tuple(sorted(chosen, key=lambda one: one.box.center)),
+        max([*fits[1:2], more if chosen else 0.0]),
+    )

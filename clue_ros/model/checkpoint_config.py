@@ -38,8 +38,8 @@ class Prompts:
         clarify: the dialog ``{text}`` that adapter B goes on with.
         describe: what is at ``{box}`` (location tokens), or, for backbones that know no such
             question, what the picture cut out around it shows, with the request's ``{noun}``.
-        landmarks: what ``detect`` is asked for to find other things in view, or empty; needs
-            descriptions by box.
+        landmarks: what ``detect`` is asked for to list everything in view, or empty: landmarks for
+            questions, and what the list of a phrase has left out; needs descriptions by box.
         strip_verb: whether the detector reads "the mug" rather than "get the mug".
         exclude_conditioning: leave the conditioning word out of the query set of eq. (2).
         exclude_newline: leave the final newline out of it.

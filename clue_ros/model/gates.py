@@ -19,7 +19,7 @@ from clue_ros.core.turn import Ambiguity, Region
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import Calibration
-from clue_ros.model.candidates import CandidateFinder
+from clue_ros.model.candidates import EVEN, CandidateFinder
 from clue_ros.model.checkpoint_config import Prompts
 from clue_ros.model.decoder import Decoder
 from clue_ros.model.decoding import Decoded
@@ -30,7 +30,6 @@ from clue_ros.model.readout import read_attention
 from clue_ros.model.work import Work
 
 NO_ATTENTION = np.zeros((0, 0), dtype=np.float32)
-_EVEN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ class DecoderGate:
             Ambiguity(
                 text=dialog.linearise(),
                 probability=answer.masses['question'],
-                threshold=_EVEN,
+                threshold=EVEN,
                 ambiguous=answer.kind == 'question',
                 attention=NO_ATTENTION,
                 regions=(),
@@ -147,6 +146,9 @@ class BothGate:
 class DetectionsGate:
     """Several verified boxes are several candidates: no training beyond a detecting backbone.
 
+    Its probability is how likely a second object fits (``Finding.another``); none is told once
+    replies have narrowed the candidates down, where rules have decided.
+
     The map that it shows is the base model's own, of the same prompt.
     """
 
@@ -166,16 +168,17 @@ class DetectionsGate:
 
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
         """See :class:`Gate`."""
-        candidates = reading.candidates
+        candidates, another = reading.candidates, None
         if candidates is None:
-            candidates = self._finder.find(work, reading.phrase)
+            finding = self._finder.finding(work, reading.phrase)
+            candidates, another = finding.candidates, finding.another
         work.check()
         attention = self._attention(work, reading.phrase)
         return Decision(
             Ambiguity(
                 text=reading.phrase,
-                probability=None,
-                threshold=_EVEN,
+                probability=another,
+                threshold=EVEN,
                 ambiguous=len(candidates) > 1,
                 attention=attention,
                 regions=_regions_of(candidates),
@@ -220,7 +223,7 @@ def reading_decision(work: Work, dialog: Dialog, reading: Reading) -> Decision |
     ambiguity = Ambiguity(
         text=dialog.linearise(),
         probability=None,
-        threshold=_EVEN,
+        threshold=EVEN,
         ambiguous=reading.rejected,
         attention=NO_ATTENTION,
         regions=_regions_of(candidates),

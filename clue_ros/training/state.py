@@ -98,16 +98,16 @@ def load_parameters(folder: Path, parameters: Mapping[str, nn.Parameter]) -> Non
     """
     path = folder / TENSORS
     tensors, _ = _read(path)
-    found = {name: tensors.get(f'parameter/{name}') for name in parameters}
-    wrong = [n for n, value in found.items() if value is None or value.shape != parameters[n].shape]
+    shapes = {
+        name.removeprefix('parameter/'): tuple(value.shape) for name, value in tensors.items()
+    }
+    wanted = {name: tuple(value.shape) for name, value in parameters.items()}
+    wrong = [name for name, shape in wanted.items() if shapes.get(name) != shape]
     if wrong:
         raise CheckpointError(
             f'training state {path}',
-            expected=', '.join(f'{name} {tuple(parameters[name].shape)}' for name in wrong),
-            got=', '.join(
-                f'{name} {"none" if found[name] is None else tuple(found[name].shape)}'
-                for name in wrong
-            ),
+            expected=', '.join(f'{name} {wanted[name]}' for name in wrong),
+            got=', '.join(f'{name} {shapes.get(name)}' for name in wrong),
             remedy='Name the folder of a stage that trained them, with the same shape.',
         )
     with torch.no_grad():

@@ -15,18 +15,22 @@ from clue_ros.core.locations import LabelledBins, encode_box, format_bins, forma
 from clue_ros.core.turn import Question
 from clue_ros.model import candidates as candidates_module
 from clue_ros.model import describe as describe_module
+from clue_ros.model import sightings as sightings_module
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.answer import Decoded
 from clue_ros.model.asking.composed import ComposedAsker
-from clue_ros.model.candidates import DUPLICATE_IOU, CandidateFinder
+from clue_ros.model.candidates import CandidateFinder
 from clue_ros.model.checkpoint_config import STOCK_PROMPTS, Prompts
 from clue_ros.model.decoding import decode_batch
 from clue_ros.model.describe import Describer, Description, crop
 from clue_ros.model.grammar import TextGrammar
 from clue_ros.model.prompt import build_prompt, collate
+from clue_ros.model.sightings import DUPLICATE_IOU, Lister
 from clue_ros.model.stopwatch import Stopwatch
 from clue_ros.model.view import ViewCache
 from clue_ros.model.work import Work
+
+EVERYTHING = Prompts().landmarks
 
 
 @pytest.fixture
@@ -49,19 +53,20 @@ def finder_of(backbone, prompts=None):
 
 @pytest.fixture
 def detections(monkeypatch):
-    """Say what ``detect`` finds and what the boxes look like."""
+    """Say what each text's list holds, or the phrase's alone, and what the boxes look like."""
 
-    def set_up(found, looks=None):
-        answer = Decoded(
-            'boxes' if found else 'nothing',
-            token_ids=(),
-            text=format_detections([LabelledBins(one.bins, one.label) for one in found]),
-            log_probabilities=(),
-            boxes=tuple(one.bins for one in found),
-            labels=tuple(one.label for one in found),
-            scores=tuple(one.score for one in found),
-        )
-        monkeypatch.setattr(candidates_module, 'decode', lambda *_, **__: answer)
+    def set_up(found, looks=None, more=0.0):
+        lists = found if isinstance(found, dict) else None
+        asked = []
+
+        def detect(self, work, texts):
+            asked.append(tuple(texts))
+            return [
+                listed((lists or {}).get(text, []) if lists or text == EVERYTHING else found, more)
+                for text in texts
+            ]
+
+        monkeypatch.setattr(Lister, '_detect', detect)
         if looks is not None:
             monkeypatch.setattr(
                 Describer,
@@ -70,18 +75,50 @@ def detections(monkeypatch):
                     looks(one.box.x_min, tuple(words)) for one in boxes
                 ],
             )
+        return asked
 
     return set_up
 
 
+def listed(found, more=0.0):
+    return Decoded(
+        'boxes' if found else 'nothing',
+        token_ids=(),
+        text=format_detections([LabelledBins(one.bins, one.label) for one in found]),
+        log_probabilities=(),
+        boxes=tuple(one.bins for one in found),
+        labels=tuple(one.label for one in found),
+        scores=tuple(one.score for one in found),
+        shares=(1.0,) * len(found) + (more,),
+    )
+
+
+def places_of(found):
+    """Where they begin, in whole pixels; location bins are a little finer."""
+    return [round(one.box.x_min) for one in found]
+
+
+def shown(**kinds):
+    """Looks by the place: ``mug=5`` says that at 5 there certainly is a mug."""
+
+    def looks(x, words):
+        kind = next((kind for kind, at in kinds.items() if abs(at - x) < 2), 'nothing')
+        return Description(
+            kind, {word: 0.95 if word in kind.split('_') else 0.01 for word in words}
+        )
+
+    return looks
+
+
 def test_random_weights_find_valid_boxes_from_left_to_right(backbone, work, monkeypatch):
-    monkeypatch.setattr(candidates_module, 'UNLIKELY', 0.0)
+    monkeypatch.setattr(candidates_module, 'EVEN', 0.0)
     found = finder_of(backbone).find(work, 'mug')
     assert found
     assert list(found) == sorted(found, key=lambda one: one.box.center)
     for one in found:
         assert one.box.clipped(80, 48) == one.box
         assert 0 <= one.score <= 1
+        assert 0 <= one.fit <= 1
         for other in found:
             assert other is one or iou(one.box, other.box) <= DUPLICATE_IOU
 
@@ -89,15 +126,20 @@ def test_random_weights_find_valid_boxes_from_left_to_right(backbone, work, monk
 def test_a_finding_is_remembered_for_later_turns(backbone, work, monkeypatch):
     finder = finder_of(backbone)
     first = finder.find(work, 'mug')
-    monkeypatch.setattr(candidates_module, 'decode', None)
+    monkeypatch.setattr(sightings_module, 'decode_batch', None)
     assert finder.find(work, 'mug') is first
 
 
+def test_everything_in_view_is_listed_once_for_an_image(backbone, work, detections):
+    asked = detections({'mug': [boxed(5)], 'bowl': [boxed(50)]}, shown(mug=5, bowl=50))
+    finder = finder_of(backbone)
+    finder.find(work, 'mug')
+    finder.find(work, 'bowl')
+    assert asked == [('mug', EVERYTHING), ('bowl',)]
+
+
 def test_duplicates_are_suppressed(backbone, work, detections):
-    detections(
-        [boxed(5, score=0.6), boxed(6, score=0.8), boxed(50)],
-        looks=lambda x, words: Description('red mug', dict.fromkeys(words, 0.9)),
-    )
+    detections([boxed(5, score=0.6), boxed(6, score=0.8), boxed(50)], shown(mug=5, red_mug=50))
     found = finder_of(backbone).find(work, 'mug')
     assert [one.score for one in found] == [0.8, 0.9]
 
@@ -116,32 +158,110 @@ def test_a_box_that_does_not_look_like_the_phrase_is_dropped(backbone, work, det
     assert set(asked) == {('red', 'mug')}  # places are not to be seen in a box
 
 
-def test_words_that_single_out_keep_the_surest_box(backbone, work, detections):
-    seen = lambda x, words: Description('red mug', dict.fromkeys(words, 0.9))  # noqa: E731
-    detections([boxed(5, score=0.6), boxed(50, score=0.7)], seen)
+def test_what_the_list_left_out_is_found_among_everything(backbone, work, detections):
+    detections({'mug': [boxed(5)], EVERYTHING: [boxed(50), boxed(30)]}, shown(mug=5, bowl=30))
     finder = finder_of(backbone)
-    assert len(finder.find(work, 'leftmost mug')) == 1
+    assert places_of(finder.find(work, 'mug')) == [5]
+
+    def looks(x, words):
+        return Description('mug', dict.fromkeys(words, 0.1 if round(x) == 30 else 0.9))
+
+    detections({'cup': [boxed(5)], EVERYTHING: [boxed(50), boxed(30)]}, looks)
+    assert places_of(finder.find(work, 'cup')) == [5, 50]
+
+
+def test_what_is_listed_needs_less_evidence_than_what_is_not(backbone, work, detections):
+    doubtful = lambda x, words: Description('mug', dict.fromkeys(words, 0.2))  # noqa: E731
+    detections({'mug': [boxed(5)], EVERYTHING: [boxed(50)]}, doubtful)
+    found = finder_of(backbone).finding(work, 'mug')
+    assert places_of(found.candidates) == [5]
+    assert found.candidates[0].fit == pytest.approx(0.2 / 0.35)
+    assert found.another == pytest.approx(0.2 / 0.5)
+
+
+@pytest.mark.parametrize(
+    ('second', 'more', 'another'),
+    [
+        (0.9, 0.0, 0.9 / 1.05),
+        (0.05, 0.0, 0.25),
+        (0.05, 0.28, 0.28),
+        (None, 0.2, 0.2),
+        (None, 0.4, 0.0),
+    ],
+)
+def test_another_is_the_fit_of_the_second_best(
+    backbone, work, detections, second, more, another
+):  # fmt: skip
+    boxes = [boxed(5)] if second is None else [boxed(5), boxed(50)]
+    detections(boxes, lambda x, words: Description('mug', {'mug': 1.0 if x < 30 else second}), more)
+    found = finder_of(backbone).finding(work, 'mug')
+    assert found.another == pytest.approx(another)
+    assert (len(found.candidates) > 1) == (another >= 0.5)
+
+
+def test_nothing_seen_is_nothing_ambiguous(backbone, work, detections):
+    detections([boxed(5)], shown(bowl=5), more=0.2)
+    found = finder_of(backbone).finding(work, 'mug')
+    assert (found.candidates, found.another) == ((), 0.0)
+
+
+def test_words_that_single_out_keep_the_surest_box(backbone, work, detections):
+    detections([boxed(5, score=0.6), boxed(50, score=0.7)], shown(mug=5, red_mug=50))
+    finder = finder_of(backbone)
+    assert [one.score for one in finder.find(work, 'biggest mug')] == [0.7]
+    assert finder.finding(work, 'biggest mug').another == 0.0
     assert len(finder.find(work, 'mug on the left')) == 2
 
 
+@pytest.mark.parametrize(
+    ('phrase', 'places'),
+    [
+        ('leftmost mug', [5]),
+        ('second mug from the left', [30]),
+        ('first mug from the right', [62]),
+        ('fourth mug from the left', []),
+        ('mug that is not the leftmost', [30, 62]),
+        ('mug left of the bowl', [5, 30]),
+        ('mug to the right of the bowl', [62]),
+        ('mug nearest to the bowl', [30]),
+    ],
+)
+def test_ranks_and_sides_are_told_by_the_boxes(backbone, work, detections, phrase, places):
+    """The phrase as a whole is not even asked for; what its parts' lists lack is found, too."""
+    lists = {'mug': [boxed(62), boxed(5)], EVERYTHING: [boxed(30), boxed(45)]}
+    asked = detections(lists, shown(mug=5, big_mug=30, red_mug=62, bowl=45))
+    found = finder_of(backbone).finding(work, phrase)
+    assert places_of(found.candidates) == places
+    assert (found.another >= 0.5) == (len(places) > 1)
+    assert phrase not in asked[0]
+
+
+def test_a_relation_to_what_is_not_seen_is_left_to_the_model(backbone, work, detections):
+    asked = detections({'mug left of the bowl': [boxed(5)], 'mug': [boxed(5)]}, shown(mug=5))
+    found = finder_of(backbone).find(work, 'mug left of the bowl')
+    assert places_of(found) == [5]
+    assert asked == [('mug', 'bowl', EVERYTHING), ('mug left of the bowl',)]
+
+
 def test_nothing_detected_is_nothing_described(backbone, work, detections):
-    detections([], looks=lambda x, words: pytest.fail('nothing to describe'))
+    detections([])
     assert finder_of(backbone).find(work, 'banana') == ()
 
 
 def test_stock_weights_verify_colours_only_and_only_where_it_tells(backbone, work, detections):
-    asked = []
+    described = []
 
     def looks(x, words):
-        asked.append(words)
+        described.append(words)
         return Description('red mug', dict.fromkeys(words, 0.9))
 
     finder = finder_of(backbone, STOCK_PROMPTS)
-    detections([boxed(5)], looks)
+    asked = detections([boxed(5)], looks)
     assert len(finder.find(work, 'mug')) == 1
-    assert asked == []
+    assert described == []
     finder.find(work, 'red mug')
-    assert asked == [('red',)]
+    assert described == [('red',)]
+    assert asked == [('mug',), ('red mug',)], 'colours alone cannot say what a list left out'
 
 
 # ------------------------------------------------------------------ describing

@@ -22,7 +22,7 @@ from clue_ros.core.errors import (
 )
 from clue_ros.core.locations import encode_box
 from clue_ros.core.turn import TurnStatus
-from clue_ros.model.candidates import CandidateFinder
+from clue_ros.model.candidates import CandidateFinder, Finding
 from clue_ros.model.clue import Clue
 from clue_ros.model.decoder import Decoder
 from clue_ros.model.decoding import Decoded
@@ -80,7 +80,8 @@ def script(monkeypatch):
 
             return give
 
-        monkeypatch.setattr(CandidateFinder, '_find', lambda self, work, phrase: found)
+        finding = Finding(tuple(found), float(len(found) > 1))
+        monkeypatch.setattr(CandidateFinder, '_find', lambda self, work, phrase: finding)
         monkeypatch.setattr(Decoder, 'choose', answer('choose', choose))
         monkeypatch.setattr(Decoder, 'ask', answer('ask', ask))
         monkeypatch.setattr(Decoder, 'ground', answer('ground', ground))
@@ -338,7 +339,9 @@ def test_a_composed_dialog(clue, image, script):
 def test_one_detection_is_clear(clue, image, script):
     clue.configure(gate='detections', asker='composed')
     script(found=(RED,))
-    assert clue.step(image, 'get the mug').grounding.box == RED.box
+    turn = clue.step(image, 'get the mug')
+    assert turn.grounding.box == RED.box
+    assert (turn.ambiguity.probability, turn.ambiguity.threshold) == (0.0, 0.5)
 
 
 def test_a_detector_that_insists_on_one_candidate_asks_for_a_yes(clue, image, script):

@@ -13,6 +13,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.locations import encode_box
 from clue_ros.core.turn import Question
 from clue_ros.core.wording import OPEN_QUESTION, compose_question
+from clue_ros.model.candidates import Finding
 from clue_ros.model.decoding import Decoded
 from clue_ros.model.describe import Description
 from clue_ros.model.reading import Reader
@@ -82,7 +83,7 @@ def dialog_of(*exchanges, instruction='get the mug'):
 
 
 def read(work, dialog, finder=None, decoder=None):
-    work.view.remember(('candidates', 'mug'), (RED, BLUE, FAR))
+    work.view.remember(('finding', 'mug'), Finding((RED, BLUE, FAR), 1.0))
     return Reader(finder or Finder(), Describer(), decoder).read(work, dialog)
 
 

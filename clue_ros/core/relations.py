@@ -1,0 +1,155 @@
+"""Relations that boxes alone decide: ranks across the picture, sides of a thing, what is nearest.
+
+A phrase such as "second mug from the left" is taken apart into what to look for and how to choose
+among what was found. What people understand in different ways ("on the left", which may hold two)
+is no such relation: there the model's own reading of the whole phrase counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clue_ros.core.boxes import Box, iou
+from clue_ros.core.clauses import NOT_A_THING, ORDINALS
+from clue_ros.core.instruction import split_relation
+from clue_ros.core.positions import Axis, distance
+
+_SAME_IOU = 0.5
+_ARTICLE = r'(?:the|a|an|my|your)'
+_RANK = '|'.join(word for word, place in ORDINALS.items() if place >= 0 and word != 'former')
+_IS = r'(?:(?:that|which) is )?'
+_FROM = r'(?:from|counting from)(?: the| my| your)?'
+_ENDS = {
+    'ahead': re.compile(rf'(?P<most>left|right)most (?P<thing>.+)|(?P<rank>{_RANK}) (?P<ranked>.+?)'
+                        rf' {_FROM} (?P<side>left|right)'),
+    'denied': re.compile(
+        r"(?P<thing>.+?) (?:that|which) (?:is not|isn['’]t) the"
+        rf' (?:(?P<most>left|right)most|(?P<rank>{_RANK}) {_FROM} (?P<side>left|right))(?: one)?'
+    ),
+}  # fmt: skip
+_BESIDE = re.compile(
+    rf'(?P<thing>.+?) {_IS}(?:(?:(?:on|to) )?(?:the )?(?P<across>left|right)(?: side)? of'
+    rf'|(?P<deep>in front of|behind)) {_ARTICLE}{NOT_A_THING} (?P<anchor>.+)'
+)
+_NEAREST = re.compile(
+    rf'(?P<thing>.+?) {_IS}(?:the )?(?:nearest|closest)(?: to)? {_ARTICLE}{NOT_A_THING}'
+    r'(?! (?:ones?|left|right|middle|cent(?:re|er)|front|back)\b) (?P<anchor>.+)'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The n-th from a side, or all but that one.
+
+    Attributes:
+        thing: what is counted.
+        place: from 0.
+        side: where counting begins, ``left`` or ``right``.
+        excluded: "that is not the ...".
+    """
+
+    thing: str
+    place: int
+    side: str
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """On one side of another object.
+
+    Attributes:
+        thing: what is looked for.
+        anchor: the other object.
+        axis: along which they are compared.
+        towards_end: whether the thing lies towards the axis' last name (right, back).
+    """
+
+    thing: str
+    anchor: str
+    axis: Axis
+    towards_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Nearest to another object; with several of them, to either."""
+
+    thing: str
+    anchor: str
+
+
+Relation = Ranked | Beside | Nearest
+
+
+def relation_of(phrase: str) -> Relation | None:
+    """Take a noun phrase without article apart; None where it holds no relation of boxes.
+
+    Phrases with two relations ("the mug left of the bowl behind the can") are left to the model.
+    """
+    text = phrase.casefold().strip(' .,?!')
+    for name, pattern in _ENDS.items():
+        if found := pattern.fullmatch(text):
+            part = found.groupdict()
+            thing = part['thing'] or part['ranked']
+            place = ORDINALS[part['rank']] if part['rank'] else 0
+            side = part['most'] or part['side']
+            return Ranked(thing, place, side, name == 'denied') if _is_plain(thing) else None
+    if found := _BESIDE.fullmatch(text):
+        thing, anchor = found['thing'], found['anchor']
+        axis = Axis.ACROSS if found['across'] else Axis.DEEP
+        relation: Relation = Beside(
+            thing, anchor, axis, found['across'] == 'right' or found['deep'] == 'behind'
+        )
+    elif found := _NEAREST.fullmatch(text):
+        thing, anchor = found['thing'], found['anchor']
+        relation = Nearest(thing, anchor)
+    else:
+        return None
+    return relation if _is_plain(thing) and _is_plain(anchor) else None
+
+
+def related(
+    relation: Relation, things: Sequence[Box], anchors: Sequence[Box] = ()
+) -> tuple[int, ...]:
+    """Which things stand in the relation.
+
+    Args:
+        relation: the relation.
+        things: boxes of what is looked for.
+        anchors: boxes of the other object, the likeliest first; none for ``Ranked``.
+
+    Returns:
+        indices of ``things``, in order.
+    """
+    if isinstance(relation, Ranked):
+        row = sorted(range(len(things)), key=lambda index: Axis.ACROSS.of(things[index]))
+        if relation.side == 'right':
+            row.reverse()
+        ranked = row[relation.place : relation.place + 1]
+        chosen = [index for index in row if index not in ranked] if relation.excluded else ranked
+        return tuple(sorted(chosen))
+    others = [
+        index
+        for index, box in enumerate(things)
+        if all(iou(box, anchor) < _SAME_IOU for anchor in anchors)
+    ]
+    if not others or not anchors:
+        return ()
+    if isinstance(relation, Nearest):
+        nearest = {min(others, key=lambda index: distance(things[index], one)) for one in anchors}
+        return tuple(sorted(nearest))
+    border = relation.axis.of(anchors[0])
+    return tuple(
+        index
+        for index in others
+        if relation.axis.of(things[index]) != border
+        and (relation.axis.of(things[index]) > border) is relation.towards_end
+    )
+
+
+def _is_plain(phrase: str) -> bool:
+    """Whether nothing in it says where the thing is."""
+    return not split_relation(phrase)[1]

@@ -1,0 +1,118 @@
+"""What the backbone detects for several texts at once, as one set of objects without duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clue_ros.core.boxes import iou, suppress
+from clue_ros.core.candidates import Candidate
+from clue_ros.core.locations import decode_box
+from clue_ros.model.adapters import Adapters
+from clue_ros.model.answer import Decoded
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.decoding import decode_batch
+from clue_ros.model.grammar import BoxesGrammar
+from clue_ros.model.prompt import build_prompt, collate
+from clue_ros.model.work import Work
+
+MAX_CANDIDATES = 12
+DUPLICATE_IOU = 0.4
+MORE_FROM = 0.3
+"""A list goes on from this share of the separator: what is listed is verified afterwards."""
+
+_TOKENS_PER_BOX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One object.
+
+    Attributes:
+        candidate: its surest box.
+        listed: the texts whose lists hold it.
+    """
+
+    candidate: Candidate
+    listed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What ``detect {text}`` lists; ``more``: the probability that something was left out."""
+
+    candidates: tuple[Candidate, ...]
+    more: float
+
+
+class Lister:
+    """Lists objects; without adapters, and every text once for an image.
+
+    Args:
+        backbone: the model.
+        adapters: switched off while detecting.
+        prompts: texts of the checkpoint.
+    """
+
+    def __init__(self, backbone: Backbone, adapters: Adapters, prompts: Prompts) -> None:
+        self._backbone = backbone
+        self._adapters = adapters
+        self._template = prompts.detect
+
+    def sightings(self, work: Work, texts: Iterable[str]) -> list[Sighting]:
+        """The objects of all the texts' lists; of two boxes that overlap, the surer one stays."""
+        lists = self._lists(work, texts)
+        pool = [(one, text) for text, found in lists.items() for one in found.candidates]
+        boxes = [one.box for one, _ in pool]
+        kept = suppress(boxes, [one.score for one, _ in pool], DUPLICATE_IOU)
+        return [
+            Sighting(
+                pool[index][0],
+                frozenset(
+                    text
+                    for one, text in pool
+                    if one is pool[index][0] or iou(one.box, boxes[index]) > DUPLICATE_IOU
+                ),
+            )
+            for index in kept
+        ]
+
+    def more(self, work: Work, text: str) -> float:
+        """The probability that the list of a text lacks an object, in [0, 1]."""
+        return self._lists(work, [text])[text].more
+
+    def _lists(self, work: Work, texts: Iterable[str]) -> dict[str, _List]:
+        known: dict[str, _List | None] = {text: work.view.recall(('list', text)) for text in texts}
+        missing = [text for text, one in known.items() if one is None]
+        if missing:
+            work.check()
+            with work.clock.stage('candidates'), self._adapters.active(None):
+                answers = self._detect(work, missing)
+            for text, answer in zip(missing, answers, strict=True):
+                known[text] = _listed(answer, work)
+                work.view.remember(('list', text), known[text])
+        return {text: one for text, one in known.items() if one is not None}
+
+    def _detect(self, work: Work, texts: Sequence[str]) -> list[Decoded]:
+        prompts = [build_prompt(self._backbone, self._template.format(text=text)) for text in texts]
+        return decode_batch(
+            self._backbone,
+            work.view.features,
+            collate(self._backbone, prompts),
+            BoxesGrammar(max_boxes=MAX_CANDIDATES, more_from=MORE_FROM),
+            max_new_tokens=MAX_CANDIDATES * _TOKENS_PER_BOX,
+            cancel=work.cancel,
+        )
+
+
+def _listed(answer: Decoded, work: Work) -> _List:
+    candidates = tuple(
+        Candidate(
+            decode_box(bins, work.view.width, work.view.height), bins, label=label, score=score
+        )
+        for bins, label, score in zip(answer.boxes, answer.labels, answer.scores, strict=True)
+    )
+    # A list that was cut off, or is as long as it may be, is taken as complete.
+    more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
+    return _List(candidates, more if more < MORE_FROM else 0.0)
