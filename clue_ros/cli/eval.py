@@ -51,18 +51,24 @@ def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.session import gather, has_split, open_sources, run_record
     from clue_ros.model.checkpoint import load_checkpoint
 
-    has_train = not args.zero_shot and has_split(args.data, 'train')
+    has_train = not (args.zero_shot or args.gate) and has_split(args.data, 'train')
     names = (*TEST_SPLITS, *(['train'] if has_train else []))
     splits = open_sources(args.data, names, skip_bad=args.skip_bad)
     tests = {name: source for name, source in splits.items() if name in TEST_SPLITS}
     openings = gather(tests, lambda source: source.openings(args.n), 'ambiguity labels')
     kept: list[Prediction] = []
     if args.zero_shot:
-        from clue_ros.evaluation.chat import evaluate_chat
+        from clue_ros.evaluation.judges import evaluate_chat
         from clue_ros.model.zero_shot import ZeroShotDetector
 
         chat = ZeroShotDetector.from_pretrained(args.zero_shot)
         report = evaluate_chat(chat, openings, kept=kept)
+    elif args.gate:
+        from clue_ros.evaluation.judges import evaluate_gate
+        from clue_ros.model.clue import Clue
+
+        clue = Clue(load_checkpoint(args.model))
+        report = evaluate_gate(clue, args.gate, openings, kept=kept)
     else:
         report = evaluate_ambiguity(
             load_checkpoint(args.model),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clue_ros.core.errors import SettingsError
+from clue_ros.model.settings import GATES
 
 MIN_SAMPLES = 4
 _DATA = (
@@ -26,7 +27,11 @@ def build_parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest='action', required=True, metavar='WHAT')
     ambiguity = _action(actions, 'ambiguity', 'is an ambiguous request recognised?', 2000)
     ambiguity.add_argument('--train-n', type=int, default=6000, help='requests for the baselines')
-    ambiguity.add_argument(
+    judges = ambiguity.add_mutually_exclusive_group()
+    judges.add_argument(
+        '--gate', choices=GATES, help='what the engine decides with this gate, one by one'
+    )
+    judges.add_argument(
         '--zero-shot', metavar='MODEL', help='ask this chat model instead, untrained (Table I)'
     )
     grounding = _action(actions, 'grounding', 'is the box right, given the whole dialog?', 2000)

@@ -242,7 +242,8 @@ def _attention(report: Report) -> str:
 
 
 _SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
-    'ambiguity': ('Ambiguity', _ambiguity),
+    'ambiguity': ('Ambiguity, attention-CNN', _ambiguity),
+    'gate': ('Ambiguity, the gate that decides', _ambiguity),
     'grounding': ('Grounding, guesser', _grounding),
     'dialog': ('Dialog', _dialog),
     'attention': ('Attention', _attention),

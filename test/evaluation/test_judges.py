@@ -1,5 +1,8 @@
+"""Judging one request at a time, by a gate or a chat model."""
+
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.chat import evaluate_chat
+from clue_ros.evaluation.judges import evaluate_chat, evaluate_gate
 from clue_ros.evaluation.predictions import Prediction
 from clue_ros.model.zero_shot import ZeroShotAnswer
 
@@ -71,3 +74,29 @@ def test_scores_of_a_model_that_always_says_yes() -> None:
 def test_a_split_without_labels_is_refused() -> None:
     with pytest.raises(SettingsError, match='shifted'):
         evaluate_chat(Yes(), {'shifted': []})  # type: ignore[arg-type]
+
+
+class Gates:
+    """An engine whose words decide."""
+
+    def __init__(self) -> None:
+        self.gate = ''
+
+    def configure(self, gate: str) -> None:
+        self.gate = gate
+
+    def detect(self, image: np.ndarray, dialog: Dialog) -> Any:
+        said = len(dialog.exchanges) == 0
+        return SimpleNamespace(ambiguous=said, probability=0.9 if said else None)
+
+
+def test_scores_of_a_gate() -> None:
+    samples = [
+        sample(0, ambiguous=True, phrase_type='noun'),
+        sample(2, ambiguous=False, phrase_type='noun'),
+    ]
+    clue, kept = Gates(), list[Prediction]()
+    report = evaluate_gate(clue, 'detections', {'test': samples}, kept=kept)  # type: ignore[arg-type]
+    assert (report['gate'], clue.gate) == ('detections', 'detections')
+    assert (report['test']['f1'], report['test']['auroc']) == (1.0, 1.0)
+    assert [row.probability for row in kept] == [0.9, 0.0]
