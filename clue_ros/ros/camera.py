@@ -90,7 +90,7 @@ class Camera:
         self._users = 0
         self._unsubscribe()
         self._info = None
-        self._release_waiters()
+        self.wake()
 
     @property
     def is_subscribed(self) -> bool:
@@ -138,21 +138,15 @@ class Camera:
     def _on_image(self, data: bytes) -> None:
         self._frame = _Frame(data, self._now())
         self.frames += 1
-        self._release_waiters()
+        self.wake()
 
     def _on_depth(self, data: bytes) -> None:
         self._depths.append(data)
-        self._release_waiters()
+        self.wake()
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
-        self._release_waiters()
-
-    def _release_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self.wake()
 
     def _now(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
@@ -168,13 +162,20 @@ class Camera:
         return max(self._now() - self._frame.received, 0) * 1e-9
 
     # ---------------------------------------------------------------- serving
-    async def snapshot(self, settings: NodeSettings, min_stamp: int, deadline: float) -> Snapshot:
+    async def snapshot(
+        self,
+        settings: NodeSettings,
+        min_stamp: int,
+        deadline: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> Snapshot:
         """The newest frame with its depth, waiting for them where they are still on their way.
 
         Args:
             settings: of this turn.
             min_stamp: nanoseconds; no image that is stamped earlier. 0: any.
             deadline: ``time.monotonic`` at which the request gives up.
+            check: called before every wait; what it raises ends the request.
 
         Raises:
             NoImageError: none came, or none stamped late enough.
@@ -198,14 +199,22 @@ class Camera:
                     return self._take()
                 if problem is not None and is_over:
                     raise problem
+                check()
                 await self._next_frame(until)
         finally:
             self._release()
 
+    def wake(self) -> None:
+        """End the waits: whoever waits looks again."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
     async def _next_frame(self, until: float) -> None:
         waiter: Future[None] = Future()
         self._waiters.append(waiter)
-        alarm = self._alarms.at(until, self._release_waiters)
+        alarm = self._alarms.at(until, self.wake)
         try:
             await waiter
         finally:

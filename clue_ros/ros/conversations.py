@@ -15,7 +15,6 @@ from std_msgs.msg import Header
 
 from clue_ros.core.dialog import Dialog, clean_text
 from clue_ros.core.errors import (
-    CanceledError,
     ClueError,
     ErrorCode,
     InvalidRequestError,
@@ -23,22 +22,19 @@ from clue_ros.core.errors import (
 )
 from clue_ros.core.turn import Ambiguity, Question, Turn, TurnStatus
 from clue_ros.msg import Ambiguity as AmbiguityMessage
-from clue_ros.msg import Question as QuestionMessage
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.alarms import Alarm, Alarms
 from clue_ros.ros.camera import Camera
-from clue_ros.ros.conversions import ambiguity_message, question_message, turn_message
-from clue_ros.ros.dialogs import DialogTable, OpenDialog, Speaker, State
-from clue_ros.ros.inference import Brain, Outcome, failure_of, judge, take_turn
+from clue_ros.ros.conversions import ambiguity_message
+from clue_ros.ros.dialogs import DialogTable, Speaker, State
+from clue_ros.ros.inference import Brain, Outcome, judge, take_turn
+from clue_ros.ros.news import Entry, News, message_of, open_question
 from clue_ros.ros.outputs import Outputs
+from clue_ros.ros.pictures import Pictures
 from clue_ros.ros.requests import LastBox, Request
 from clue_ros.ros.settings import NodeSettings
-from clue_ros.ros.sight import Sight, Snapshot, TransformLookup
+from clue_ros.ros.sight import Sight, TransformLookup
 from clue_ros.ros.worker import Job, Token, Worker
-
-Entry = OpenDialog[Sight]
-OnTurn = Callable[[TurnMessage], None]
-OnState = Callable[[State, QuestionMessage], None]
 
 # After these the dialog goes on as it was: its question can be answered again.
 _PASSING = frozenset(
@@ -59,6 +55,14 @@ class Conversations:
         transforms: looks a transform up.
         stamp: ROS clock, nanoseconds.
         on_failure: told of an unexpected exception of the model.
+
+    Attributes:
+        table: the open dialogs.
+        news: what became of requests.
+        last_box: the newest grounding that may still be corrected.
+        asked_at: ``time.monotonic`` of the newest question.
+        last_question: its text.
+        last_timings: milliseconds by stage of the newest turn.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class Conversations:
     ) -> None:
         self._brain = brain
         self._worker = worker
-        self._camera = camera
+        self._pictures = Pictures(camera)
         self._outputs = outputs
         self._alarms = alarms
         self._settings = settings
@@ -85,13 +89,10 @@ class Conversations:
         self.table: DialogTable[Sight] = DialogTable(settings().max_dialogs, time.monotonic, stamp)
         self._jobs: dict[str, Job[Outcome]] = {}
         self._expiry: Alarm | None = None
-        self._awaiting = 0  # requests that wait for an image, not yet dialogs
-        self._canceled_at = float('-inf')  # time.monotonic at which all were cancelled
-        self._listeners: dict[str, tuple[OnTurn, OnState]] = {}
+        self.news = News(outputs, on_failure)
         self.last_box: LastBox | None = None
-        self.asked_at = float('-inf')  # time.monotonic of the newest question
+        self.asked_at = float('-inf')
         self.last_question = ''
-        self.counts: dict[str, int] = {}  # outcomes by name, for diagnostics
         self.last_timings: dict[str, float] = {}
 
     # ------------------------------------------------------------------ requests
@@ -112,11 +113,13 @@ class Conversations:
             dialog = Dialog(request.instruction)
             self.table.check_room()
             self._worker.check_free()
-            snapshot = await self._cancellable_snapshot(request, settings, deadline)
+            snapshot = await self._pictures.take(
+                request.image, request.min_stamp, settings, deadline, request.is_canceled
+            )
             sight = Sight(snapshot, settings, self._transforms)
             return await self._open(dialog, sight, request, settings, deadline, begin, on_open)
         except Exception as error:
-            return self._refuse(error, header)
+            return self.news.refuse(error, header)
 
     async def correct(self, text: str, confidence: float) -> TurnMessage:
         """Take the last grounded dialog up again: the person did not mean that box."""
@@ -135,7 +138,7 @@ class Conversations:
                 self.last_box = last  # it can be corrected again
             return turn
         except Exception as error:
-            return self._refuse(error, Header())
+            return self.news.refuse(error, Header())
 
     async def _open(
         self,
@@ -175,16 +178,16 @@ class Conversations:
             words = clean_text(text, 'reply')
             self._worker.check_free()
             if settings.refresh_image and not entry.view.is_given:
-                snapshot = await self._camera.snapshot(settings, 0, deadline)
+                snapshot = await self._pictures.take(None, 0, settings, deadline)
                 entry = self.table.get(entry.id)  # it may have ended in the meantime
                 self.table.reply(entry, words, confidence)
                 entry.view = Sight(snapshot, settings, self._transforms)
             else:
                 self.table.reply(entry, words, confidence)
         except Exception as error:
-            return self._refuse(error, header, name)
+            return self.news.refuse(error, header, name)
         self._publish_state()
-        self._tell_state(entry)
+        self.news.tell_state(entry)
         return await self._think(entry, settings, deadline, begin)
 
     async def detect(
@@ -199,7 +202,7 @@ class Conversations:
         deadline = self._deadline(timeout, settings)
         words = clean_text(instruction, 'instruction')
         self._worker.check_free()
-        snapshot = await self._snapshot(image, 0, settings, deadline)
+        snapshot = await self._pictures.take(image, 0, settings, deadline)
         sight = Sight(snapshot, settings, self._transforms)
         job: Job[Ambiguity] = self._worker.start(
             lambda token: judge(self._brain, sight, words, settings, token), deadline
@@ -242,21 +245,16 @@ class Conversations:
                 job.cancel()
         if dialog_id:
             return 1
-        self._canceled_at = time.monotonic()
-        return len(entries) + self._awaiting
+        return len(entries) + self._pictures.cancel_all()
 
     def expire(self) -> None:
         """Close the dialogs whose time is over."""
         for entry in self.table.expired():
             self.cancel(entry.id, State.EXPIRED)
 
-    def listen(self, dialog_id: str, on_turn: OnTurn, on_state: OnState) -> None:
-        """Tell every further outcome of a dialog, and when a reply to it is thought about."""
-        self._listeners[dialog_id] = (on_turn, on_state)
-
-    def forget(self, dialog_id: str) -> None:
-        """Tell no more about a dialog."""
-        self._listeners.pop(dialog_id, None)
+    def wake(self) -> None:
+        """Let the requests that wait for an image look whether they are still wanted."""
+        self._pictures.wake()
 
     def check_free(self) -> None:
         """Raise while the model works.
@@ -270,30 +268,7 @@ class Conversations:
         """Publish the table as it is: whoever kept a question of an earlier run drops it."""
         self._publish_state()
 
-    def refuse(self, error: Exception) -> None:
-        """Say on ``~/turn`` that an utterance could not be served."""
-        self._refuse(error, Header())
-
     # ------------------------------------------------------------------ one turn
-    async def _snapshot(
-        self, image: Image | None, min_stamp: int, settings: NodeSettings, deadline: float
-    ) -> Snapshot:
-        if image is not None:
-            return Snapshot(lambda: image, header=image.header)
-        return await self._camera.snapshot(settings, min_stamp, deadline)
-
-    async def _cancellable_snapshot(
-        self, request: Request, settings: NodeSettings, deadline: float
-    ) -> Snapshot:
-        begin = time.monotonic()
-        self._awaiting += 1
-        try:
-            return await self._snapshot(request.image, request.min_stamp, settings, deadline)
-        finally:
-            self._awaiting -= 1
-            if self._canceled_at >= begin:
-                raise CanceledError('the request was cancelled')
-
     async def _think(
         self, entry: Entry, settings: NodeSettings, deadline: float, begin: float
     ) -> TurnMessage:
@@ -315,10 +290,7 @@ class Conversations:
                 alarm.cancel()
                 self._jobs.pop(entry.id, None)
         except Exception as error:
-            code, message = failure_of(error)
-            if code is ErrorCode.INTERNAL:
-                self._on_failure(error)
-            outcome = Outcome(Turn.failed(code, message), None, {})
+            outcome = Outcome(Turn.failed(*self.news.failure_of(error)), None, {})
         timings = {**outcome.timings, 'total': (time.perf_counter() - begin) * 1000}
         return self._conclude(entry, replace(outcome, timings=timings), settings)
 
@@ -327,7 +299,7 @@ class Conversations:
         turn = outcome.turn
         if not entry.state.is_open:
             return self._ended(entry)
-        message = self._message(entry, outcome)
+        message = message_of(entry, outcome)
         passing = turn.status is TurnStatus.FAILED and turn.error_code in _PASSING
         if turn.status is TurnStatus.QUESTION and turn.question is not None:
             self.table.ask(entry, turn.question, settings.answer_timeout)
@@ -343,42 +315,31 @@ class Conversations:
         else:
             canceled = turn.error_code is ErrorCode.CANCELED
             self.table.close(entry, State.CANCELED if canceled else State.FAILED)
-        self._report(entry, message)
+        self._report(message)
         if turn.status is not TurnStatus.FAILED or turn.ambiguity is not None:
             self._outputs.picture(entry.dialog.instruction, entry.view, outcome)
         self.last_timings = dict(outcome.timings)
         if passing and entry.state.is_open:
-            self._tell_state(entry)
+            self.news.tell_state(entry)
         else:
-            self._tell(entry, message)
+            self.news.tell(entry, message)
         return message
 
     def _ended(self, entry: Entry) -> TurnMessage:
         """Cancelled or timed out while the model thought: that outcome was already published."""
         code = ErrorCode.TIMEOUT if entry.state is State.EXPIRED else ErrorCode.CANCELED
         turn = Turn.failed(code, 'the dialog has ended')
-        return self._message(entry, Outcome(turn, None, {}))
+        return message_of(entry, Outcome(turn, None, {}))
 
     def _end(self, entry: Entry, state: State, turn: Turn) -> None:
         """Close a dialog from outside its turn, and tell everyone."""
-        message = self._message(entry, Outcome(turn, None, {}))
+        message = message_of(entry, Outcome(turn, None, {}))
         self.table.close(entry, state)
-        self._report(entry, message)
-        self._tell(entry, message)
+        self._report(message)
+        self.news.tell(entry, message)
 
-    def _message(self, entry: Entry, outcome: Outcome) -> TurnMessage:
-        return turn_message(
-            outcome.turn,
-            entry.view.header,
-            dialog_id=entry.id,
-            number=entry.turn,
-            position=outcome.position,
-            timings=outcome.timings,
-        )
-
-    def _report(self, entry: Entry, message: TurnMessage) -> None:
-        self._count(message)
-        self._outputs.turn(message)
+    def _report(self, message: TurnMessage) -> None:
+        self.news.publish(message)
         self._publish_state()
 
     def _publish_state(self) -> None:
@@ -387,31 +348,7 @@ class Conversations:
         first = min((entry.deadline for entry in self.table), default=None)
         self._expiry = None if first is None else self._alarms.at(first, self.expire)
         self._outputs.dialogs(self.table)
-        self._outputs.question(_open_question(self.table.focused))
-
-    def _tell(self, entry: Entry, message: TurnMessage) -> None:
-        if entry.id in self._listeners:
-            self._listeners[entry.id][0](message)
-
-    def _tell_state(self, entry: Entry) -> None:
-        if entry.id in self._listeners:
-            self._listeners[entry.id][1](entry.state, _open_question(entry))
-
-    def _refuse(self, error: Exception, header: Header, dialog_id: str = '') -> TurnMessage:
-        """A failure that touches no dialog."""
-        code, text = failure_of(error)
-        if code is ErrorCode.INTERNAL:
-            self._on_failure(error)
-        message = turn_message(Turn.failed(code, text), header, dialog_id=dialog_id[:100])
-        self._count(message)
-        self._outputs.turn(message)
-        return message
-
-    def _count(self, message: TurnMessage) -> None:
-        name = TurnStatus(message.status).name
-        if message.error_code:
-            name = ErrorCode(message.error_code).name
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self._outputs.question(open_question(self.table.focused))
 
     def _deadline(self, timeout: float, settings: NodeSettings) -> float:
         if not 0 <= timeout <= 86400:
@@ -419,10 +356,3 @@ class Conversations:
                 'timeout_s', expected='0 (the default) .. 86400 s', got=f'{timeout}'
             )
         return time.monotonic() + (timeout or settings.request_timeout)
-
-
-def _open_question(entry: Entry | None) -> QuestionMessage:
-    """What a dialog waits to have answered; empty while it waits for nothing."""
-    if entry is None or entry.question is None or entry.state is not State.WAITING_FOR_REPLY:
-        return QuestionMessage()
-    return question_message(entry.question, entry.view.header, entry.id, entry.turn)

@@ -126,9 +126,9 @@ class Diagnostics:
         }
         if conversations is not None:
             values['open dialogs'] = len(conversations.table)
-            for name, count in sorted(conversations.counts.items()):
+            for name, count in sorted(conversations.news.counts.items()):
                 values[f'outcomes {name}'] = count
-            values['parse failures'] = conversations.counts.get('PARSE_FAILED', 0)
+            values['parse failures'] = conversations.news.counts.get('PARSE_FAILED', 0)
             for stage, milliseconds in conversations.last_timings.items():
                 values[f'last {stage} [ms]'] = f'{milliseconds:.1f}'
         return self._status('load', OK, 'busy' if self._worker.busy else 'idle', values)

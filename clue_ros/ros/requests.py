@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor_msgs.msg import Image
@@ -23,6 +24,7 @@ class Request:
         timeout: seconds for the answer, 0 as the node is set.
         answer_timeout: seconds that each question stays open, None as the node is set.
         confidence: of the recogniser, NaN where the words were typed.
+        is_canceled: whether it is wanted no longer.
     """
 
     instruction: str
@@ -32,6 +34,7 @@ class Request:
     timeout: float = 0.0
     answer_timeout: float | None = None
     confidence: float = float('nan')
+    is_canceled: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)

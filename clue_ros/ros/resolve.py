@@ -20,10 +20,11 @@ from clue_ros.core.turn import Turn
 from clue_ros.msg import Question, Utterance
 from clue_ros.msg import Turn as TurnMessage
 from clue_ros.ros.alarms import Alarms
-from clue_ros.ros.conversations import Conversations, Entry
+from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.conversions import from_time, turn_message, utterance_messages
 from clue_ros.ros.dialogs import State
 from clue_ros.ros.inference import failure_of, traceback_of
+from clue_ros.ros.news import Entry
 from clue_ros.ros.requests import Request
 from clue_ros.ros.services import NotReadyError, given_image
 
@@ -131,6 +132,7 @@ class _Goal:
                     min_stamp=from_time(goal.min_stamp),
                     max_turns=min(goal.max_turns, MAX_EXCHANGES) or None,
                     answer_timeout=_patience(goal.reply_timeout_s),
+                    is_canceled=lambda: self._canceled,
                 ),
                 on_open=self._opened,
             )
@@ -143,12 +145,16 @@ class _Goal:
             return turn
         finally:
             if self._entry is not None:
-                conversations.forget(self._entry.id)
+                conversations.news.forget(self._entry.id)
 
     def cancel(self) -> None:
         """The client does not want it any more."""
         self._canceled = True
-        if self._entry is not None and self._entry.state.is_open and self._conversations:
+        if self._conversations is None:
+            return
+        if self._entry is None:
+            self._conversations.wake()
+        elif self._entry.state.is_open:
             self._conversations.cancel(self._entry.id)
 
     def transcript(self) -> list[Utterance]:
@@ -160,7 +166,7 @@ class _Goal:
     def _opened(self, entry: Entry) -> None:
         self._entry = entry
         assert self._conversations is not None
-        self._conversations.listen(entry.id, self._hear, self._tell)
+        self._conversations.news.listen(entry.id, self._hear, self._tell)
         self._tell(State.THINKING)
         if self._canceled:
             self.cancel()

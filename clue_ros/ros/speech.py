@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Header, String
 
 from clue_ros.core.dialog import clean_text
 from clue_ros.core.errors import ClueError, InvalidRequestError, UnknownDialogError
@@ -77,7 +77,7 @@ class Speech:
             await self._serve(text, dialog_id, confidence)
         except ClueError as error:
             self._node.get_logger().warning(f'utterance refused: {error}')
-            self._conversations.refuse(error)
+            self._conversations.news.refuse(error, Header())
         except Exception as error:  # an escaping exception would end spin, and the node with it
             self._node.get_logger().error(f'utterance failed: {traceback_of(error)}')
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from action_msgs.msg import GoalStatus
 from clue_ros.msg import Turn
 from clue_ros.srv import Ground
 from diagnostic_msgs.msg import DiagnosticArray
@@ -112,7 +113,7 @@ def test_a_request_waits_for_an_image_that_is_new_enough(robot, active):
 
 
 def test_a_request_that_waits_for_an_image_can_be_cancelled(robot, active):
-    active(image_wait=3.0)
+    active(image_wait=60.0)  # longer than any wait of these tests: it is the cancel that ends it
     robot.until(lambda: robot.speech.get_subscription_count() == 1)
     robot.say('the cup')
     time.sleep(0.5)
@@ -122,6 +123,17 @@ def test_a_request_that_waits_for_an_image_can_be_cancelled(robot, active):
     robot.forget()
     robot.say('stop')
     assert code(robot.wait_for('turn')) is ErrorCode.UNKNOWN_DIALOG
+
+
+def test_a_goal_that_waits_for_an_image_can_be_cancelled(robot, active):
+    active(image_wait=60.0)
+    handle = robot.goal('the cup')
+    future = handle.get_result_async()
+    time.sleep(0.5)
+    robot.wait(handle.cancel_goal_async())
+    result = robot.wait(future)
+    assert result.status == GoalStatus.STATUS_CANCELED
+    assert code(result.result.turn) is ErrorCode.CANCELED
 
 
 def test_compressed_transport(robot, active):
