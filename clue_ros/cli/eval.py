@@ -110,7 +110,7 @@ def _grounding(args: argparse.Namespace) -> dict[str, Any]:
 def _with_decoder(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
     """The model with the adapter B of a training, which need not be part of a checkpoint yet."""
     from clue_ros.model.checkpoint_config import DECODER, Prompts
-    from clue_ros.training.detector import RECORD
+    from clue_ros.training.run import RECORD
 
     try:
         prompts = json.loads((folder / RECORD).read_text('utf-8'))['settings']['prompts']

@@ -24,11 +24,11 @@ from clue_ros.model.decoder import dialog_prompt
 from clue_ros.model.detector import DECODER
 from clue_ros.model.prompt import collate
 from clue_ros.training.batches import batch_of
-from clue_ros.training.detector import RECORD, trainable, training_mode
+from clue_ros.training.detector import trainable, training_mode
 from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
-from clue_ros.training.run import Run, RunSettings
+from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
 from clue_ros.training.suffix_loss import suffix_loss
 
@@ -109,7 +109,9 @@ def run(
     )
     if session.accelerator.is_main_process:
         measured = validate(session.backbone, adapters, settings.prompts, val, table)
-        save_decoder(adapters, settings, measured, session.provenance(train), out)
+        save_decoder(
+            adapters, settings, measured, session.provenance(train, settings.loop.start), out
+        )
         print(f'decoder: validation {json.dumps(measured)}', file=sys.stderr)
 
 

@@ -32,10 +32,10 @@ from clue_ros.model.variants import VARIANTS, variant_of
 from clue_ros.training.batches import batch_of
 from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
-from clue_ros.training.run import Run, RunSettings
+from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
 
-RECORD, HEAD = 'record.json', 'head.safetensors'
+HEAD = 'head.safetensors'
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,14 @@ def run(
     train_detector(session.accelerator, detector, settings, train, table, out, resume=resume)
     if session.accelerator.is_main_process:
         calibration, measured = calibrate(detector, settings, val, table)
-        save_detector(detector, settings, calibration, measured, session.provenance(train), out)
+        save_detector(
+            detector,
+            settings,
+            calibration,
+            measured,
+            session.provenance(train, settings.loop.start),
+            out,
+        )
         print(f'{settings.variant}: validation {json.dumps(measured)}', file=sys.stderr)
 
 

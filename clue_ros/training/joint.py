@@ -146,7 +146,7 @@ def run(settings: JointSettings, out: Path, *, resume: bool = False, dry_run: bo
     if session.accelerator.is_main_process:
         halves = settings.detector(), settings.decoder()
         calibration, measured = calibrate(detector, halves[0], val, table)
-        provenance = session.provenance([*dialogs, *samples])
+        provenance = session.provenance([*dialogs, *samples], settings.loop.start)
         boxes = validate(session.backbone, adapters, halves[1].prompts, val_dialogs, table)
         save_detector(detector, halves[0], calibration, measured, provenance, out)
         save_decoder(adapters, halves[1], boxes, provenance, out / DECODER_PART)

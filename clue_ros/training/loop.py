@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from clue_ros.core.errors import ClueError
 from clue_ros.evaluation.plots import plot_curve
-from clue_ros.training.state import TENSORS, load_state, save_state
+from clue_ros.training.state import TENSORS, load_parameters, load_state, save_state
 
 CURVE, PICTURE = 'curve.jsonl', 'curve.png'
 LossFn = Callable[[int], tuple[Tensor, Mapping[str, float]]]
@@ -39,6 +39,8 @@ class LoopSettings:
         warmup: steps of linear warm-up; linear decay to zero after it.
         clip: largest gradient norm.
         log_every, save_every: steps between log lines and saved states.
+        start: folder of an earlier training of the same parameters, to go on from its last state
+            with a schedule of its own; empty: from nothing.
     """
 
     steps: int
@@ -47,6 +49,7 @@ class LoopSettings:
     clip: float = 1.0
     log_every: int = 20
     save_every: int = 200
+    start: str = ''
 
     def problems(self) -> list[str]:
         """Values out of range, one line each."""
@@ -102,11 +105,13 @@ def run_loop(
         label: of the progress bar.
 
     Raises:
-        CheckpointError: ``resume`` without a fitting state.
+        CheckpointError: ``resume`` or ``settings.start`` without a fitting state.
         ClueError: the loss is not finite; the last saved state is kept.
     """
     peaks = [[group['lr'] for group in optimizer.param_groups] for optimizer in optimizers]
     first = load_state(folder, parameters, optimizers) if resume else 0
+    if settings.start and not resume:
+        load_parameters(Path(settings.start), parameters)
     main = accelerator.is_main_process
     curve = _Curve(folder, first) if main else None
     began, done = time.monotonic(), 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import Accelerator
@@ -16,6 +18,8 @@ from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.provenance import command, fingerprint, git_revision
 from clue_ros.model.backbone import Backbone
+
+RECORD = 'record.json'
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +110,23 @@ class Run:
             if self.dataset.report.skipped:
                 print(f'{self.dataset.report.skipped} broken rows left out', file=sys.stderr)
 
-    def provenance(self, train: Sequence[Sample]) -> dict[str, Any]:
-        """Code, command, data and time of this training, for the checkpoint."""
-        return {
+    def provenance(self, train: Sequence[Sample], start: str = '') -> dict[str, Any]:
+        """Code, command, data and time of this training, for the checkpoint.
+
+        Args:
+            train: what it was trained on.
+            start: folder of the training that it went on from, whose record then goes along.
+        """
+        record = {
             'git_revision': git_revision(),
             'command': command(),
             'data_fingerprint': fingerprint(train),
             'created': datetime.now(UTC).isoformat(timespec='seconds'),
         }
+        path = Path(start) / RECORD
+        if start and path.is_file():
+            record['start'] = json.loads(path.read_text('utf-8'))
+        return record
 
 
 def _some(samples: list[Sample], what: str) -> list[Sample]:

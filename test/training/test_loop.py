@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,13 +28,16 @@ class Regression:
         error = (self.layer(self.dropout(x)) - x.sum(1, keepdim=True)).square().mean()
         return error, {'size_loss': 1.0}
 
-    def run(self, folder: Path, steps: int = 30, resume: bool = False, stop: int = 10**9) -> None:
+    def run(
+        self, folder: Path, steps: int = 30, resume: bool = False, stop: int = 10**9, **more: Any
+    ) -> None:
         def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
             if step == stop:
                 raise KeyboardInterrupt
             return self.loss(step)
 
-        settings = LoopSettings(steps=steps, seed=3, warmup=5, log_every=2, save_every=10)
+        given = {'seed': 3, 'warmup': 5, 'log_every': 2, 'save_every': 10, **more}
+        settings = LoopSettings(steps=steps, **given)
         run_loop(
             Accelerator(cpu=True), self.parameters, [self.optimizer], loss, settings, folder,
             samples_per_step=16, resume=resume,
@@ -74,6 +78,20 @@ def test_state_of_another_training_is_refused(tmp_path: Path) -> None:
     other = {'extra': torch.nn.Parameter(torch.zeros(1)), **problem.parameters}
     with pytest.raises(CheckpointError, match='different'):
         load_state(tmp_path, other, [problem.optimizer])
+
+
+def test_a_training_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
+    earlier, later = Regression(), Regression()
+    earlier.run(tmp_path / 'earlier')
+    learned = {name: value.detach().clone() for name, value in earlier.parameters.items()}
+    # A step of no size shows where it began; the schedule is that of the new training.
+    later.optimizer.param_groups[0].update(lr=0.0, weight_decay=0.0)
+    later.run(tmp_path / 'later', steps=1, warmup=1, log_every=1, start=str(tmp_path / 'earlier'))
+    for name, value in learned.items():
+        assert torch.equal(later.parameters[name], value), name
+    assert json.loads((tmp_path / 'later' / CURVE).read_text())['step'] == 1
+    with pytest.raises(CheckpointError, match='nowhere'):
+        later.run(tmp_path / 'none', steps=1, warmup=1, start=str(tmp_path / 'nowhere'))
 
 
 def test_missing_and_corrupted_states_are_refused(tmp_path: Path) -> None:
