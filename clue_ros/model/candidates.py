@@ -23,6 +23,8 @@ from clue_ros.model.work import Work
 
 EVEN = 0.5
 """From this fit on an object counts as a candidate."""
+MORE_FROM = 0.3
+"""Where a description verifies what is listed, lists go on from this share of the separator."""
 UNLIKELY, UNSURE = 0.15, 0.3
 """A listed object is as likely right as wrong when the model gives the phrase's unlikeliest word
 the first probability there; one that the phrase's own list lacks, the second."""
@@ -61,7 +63,8 @@ class CandidateFinder:
     def __init__(
         self, backbone: Backbone, adapters: Adapters, prompts: Prompts, describer: Describer
     ) -> None:
-        self._lister = Lister(backbone, adapters, prompts)
+        more_from = EVEN if describer.by_crop else MORE_FROM
+        self._lister = Lister(backbone, adapters, prompts, more_from)
         self._describer = describer
         # Only a description that tells the kind can say what a list left out.
         self._everything = (

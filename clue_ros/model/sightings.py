@@ -19,9 +19,6 @@ from clue_ros.model.work import Work
 
 MAX_CANDIDATES = 12
 DUPLICATE_IOU = 0.4
-MORE_FROM = 0.3
-"""A list goes on from this share of the separator: what is listed is verified afterwards."""
-
 _TOKENS_PER_BOX = 10
 
 
@@ -53,12 +50,16 @@ class Lister:
         backbone: the model.
         adapters: switched off while detecting.
         prompts: texts of the checkpoint.
+        more_from: share of the separator from which a list goes on, see ``BoxesGrammar``.
     """
 
-    def __init__(self, backbone: Backbone, adapters: Adapters, prompts: Prompts) -> None:
+    def __init__(
+        self, backbone: Backbone, adapters: Adapters, prompts: Prompts, more_from: float
+    ) -> None:
         self._backbone = backbone
         self._adapters = adapters
         self._template = prompts.detect
+        self._more_from = more_from
 
     def sightings(self, work: Work, texts: Iterable[str]) -> list[Sighting]:
         """The objects of all the texts' lists; of two boxes that overlap, the surer one stays."""
@@ -90,7 +91,7 @@ class Lister:
             with work.clock.stage('candidates'), self._adapters.active(None):
                 answers = self._detect(work, missing)
             for text, answer in zip(missing, answers, strict=True):
-                known[text] = _listed(answer, work)
+                known[text] = self._listed(answer, work)
                 work.view.remember(('list', text), known[text])
         return {text: one for text, one in known.items() if one is not None}
 
@@ -100,19 +101,17 @@ class Lister:
             self._backbone,
             work.view.features,
             collate(self._backbone, prompts),
-            BoxesGrammar(max_boxes=MAX_CANDIDATES, more_from=MORE_FROM),
+            BoxesGrammar(max_boxes=MAX_CANDIDATES, more_from=self._more_from),
             max_new_tokens=MAX_CANDIDATES * _TOKENS_PER_BOX,
             cancel=work.cancel,
         )
 
-
-def _listed(answer: Decoded, work: Work) -> _List:
-    candidates = tuple(
-        Candidate(
-            decode_box(bins, work.view.width, work.view.height), bins, label=label, score=score
+    def _listed(self, answer: Decoded, work: Work) -> _List:
+        size = work.view.width, work.view.height
+        candidates = tuple(
+            Candidate(decode_box(bins, *size), bins, label=label, score=score)
+            for bins, label, score in zip(answer.boxes, answer.labels, answer.scores, strict=True)
         )
-        for bins, label, score in zip(answer.boxes, answer.labels, answer.scores, strict=True)
-    )
-    # A list that was cut off, or is as long as it may be, is taken as complete.
-    more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
-    return _List(candidates, more if more < MORE_FROM else 0.0)
+        # A list that was cut off, or is as long as it may be, is taken as complete.
+        more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
+        return _List(candidates, more if more < self._more_from else 0.0)
