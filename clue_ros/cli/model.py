@@ -33,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     action.add_argument('--gate', choices=GATES, default='detections', help='what it decides with')
     action.add_argument('--asker', choices=ASKERS, default='composed', help='what it asks with')
     action.add_argument(
+        '--second-look', action='store_true', help='measure boxes again in a closer view'
+    )
+    action.add_argument(
         '--results', type=Path, help='folder of "clue eval" JSON files, for its record of quality'
     )
     return parser
@@ -95,6 +98,7 @@ def _assemble(args: argparse.Namespace) -> int:
         decoder=args.decoder,
         gate=args.gate,
         asker=args.asker,
+        second_look=args.second_look,
         results=headlines(args.results) if args.results else None,
     )
     print(args.out)

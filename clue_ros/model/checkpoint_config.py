@@ -107,7 +107,7 @@ class CheckpointConfig:
         adapters: the adapter folders that belong to it, so that a lost one is noticed; filled in by
             ``save_checkpoint``.
         temperature: of the detector's calibration.
-        settings: gate, asker, threshold and max_turns to start with.
+        settings: gate, asker and the rest to start with.
         prompts: the texts that the backbone was trained with.
         seed: of the training.
         provenance: where it comes from.

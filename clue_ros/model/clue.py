@@ -23,11 +23,10 @@ from clue_ros.core.errors import (
     SettingsError,
     UnanswerableError,
 )
-from clue_ros.core.instruction import noun_phrase
 from clue_ros.core.locations import decode_box
 from clue_ros.core.policy import Policy
 from clue_ros.core.replies import ReplyKind, classify_reply
-from clue_ros.core.turn import Ambiguity, Grounding, Question, Turn, TurnStatus
+from clue_ros.core.turn import Ambiguity, Grounding, Question, Turn
 from clue_ros.model.asking.free import question_of
 from clue_ros.model.checkpoint import (
     Checkpoint,
@@ -38,6 +37,7 @@ from clue_ros.model.checkpoint import (
 from clue_ros.model.checkpoint_config import EMBEDDED_BACKBONE, CheckpointConfig
 from clue_ros.model.decoding import Cancel
 from clue_ros.model.gates import Decision, reading_decision
+from clue_ros.model.outcomes import asked, failed, grounded, grounding_of, nothing_fits
 from clue_ros.model.parts import Parts
 from clue_ros.model.reading import Reading
 from clue_ros.model.settings import Settings
@@ -161,26 +161,26 @@ class Clue:
         with self._serving(image, cancel, on_token) as (work, settings):
             policy = Policy(settings.max_turns if max_turns is None else max_turns)
             if _is_cancelled(dialog):
-                return _failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
+                return failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
             reading = self._parts.reader.read(work, dialog)
             decision = self._decide(work, dialog, reading, settings)
             if decision.nothing:
-                return _nothing_fits(work, reading, decision)
+                return nothing_fits(work, reading, decision)
             if decision.ambiguous and policy.may_ask(dialog):
                 try:
                     question = self._ask(work, dialog, reading, decision, settings)
                 except (UnanswerableError, ParseError) as error:
-                    return _failed(work, error.code, str(error), decision)
+                    return failed(work, error.code, str(error), decision)
                 if question is None:
-                    return _nothing_fits(work, reading, decision)
+                    return nothing_fits(work, reading, decision)
                 if not policy.is_repeated(dialog, question.text):
-                    return _asked(work, question, decision)
+                    return asked(work, question, decision)
             grounding = self._ground(
                 work, dialog, reading, decision, settings, forced=decision.ambiguous
             )
             if grounding is None:
-                return _nothing_fits(work, reading, decision)
-            return _grounded(work, grounding, decision)
+                return nothing_fits(work, reading, decision)
+            return grounded(work, grounding, decision)
 
     def detect(
         self, image: Image, text: Dialog | str, *, cancel: Cancel | None = None
@@ -307,27 +307,30 @@ class Clue:
         forced: bool,
     ) -> Grounding | None:
         """The box: of the object that the replies settled, else by adapter B, else the best
-        detection.
+        detection; measured again where the settings say so.
         """
         decoder = self._parts.decoder
         if reading.settled is not None:
-            return _grounding(work, dialog, reading.settled, forced=forced)
-        if decoder is None or settings.gate == 'detections':
+            found = reading.settled
+        elif decoder is None or settings.gate == 'detections':
             candidates = self._candidates(work, reading, decision)
             if not candidates:
                 return None
-            return _grounding(work, dialog, best(candidates), forced=forced)
-        said = decision.answer if decision is not None else None
-        answer = said if said is not None and said.boxes else decoder.ground(work, dialog)
-        if not answer.boxes:
-            return None
-        found = Candidate(
-            decode_box(answer.boxes[0], work.view.width, work.view.height),
-            answer.boxes[0],
-            label=reading.phrase,
-            score=answer.score,
-        )
-        return _grounding(work, dialog, found, forced=forced)
+            found = best(candidates)
+        else:
+            said = decision.answer if decision is not None else None
+            answer = said if said is not None and said.boxes else decoder.ground(work, dialog)
+            if not answer.boxes:
+                return None
+            found = Candidate(
+                decode_box(answer.boxes[0], work.view.width, work.view.height),
+                answer.boxes[0],
+                label=reading.phrase,
+                score=answer.score,
+            )
+        if settings.second_look:
+            found = self._parts.second_look(work, found, reading.phrase)
+        return grounding_of(work, dialog, found, forced=forced)
 
     def _candidates(
         self, work: Work, reading: Reading, decision: Decision | None
@@ -378,50 +381,4 @@ def _dialog(dialog: object) -> Dialog:
 def _is_cancelled(dialog: Dialog) -> bool:
     return bool(dialog.exchanges) and (
         classify_reply(dialog.exchanges[-1].reply) is ReplyKind.CANCEL
-    )
-
-
-def _grounding(work: Work, dialog: Dialog, found: Candidate, *, forced: bool) -> Grounding:
-    return Grounding(
-        instruction=dialog.instruction,
-        label=found.label or noun_phrase(dialog.instruction),
-        box=found.box,
-        score=found.score,
-        forced=forced,
-        tokens=found.bins,
-        width=work.view.width,
-        height=work.view.height,
-        timings=work.clock.timings(),
-    )
-
-
-def _asked(work: Work, question: Question, decision: Decision) -> Turn:
-    return Turn(
-        TurnStatus.QUESTION,
-        ambiguity=decision.ambiguity,
-        question=question,
-        timings=work.clock.timings(),
-    )
-
-
-def _grounded(work: Work, grounding: Grounding, decision: Decision) -> Turn:
-    return Turn(
-        TurnStatus.GROUNDED,
-        ambiguity=decision.ambiguity,
-        grounding=grounding,
-        timings=work.clock.timings(),
-    )
-
-
-def _nothing_fits(work: Work, reading: Reading, decision: Decision) -> Turn:
-    message = f'there is no {reading.phrase} to be seen'
-    return _failed(work, ErrorCode.NO_OBJECT, message, decision)
-
-
-def _failed(work: Work, code: ErrorCode, message: str, decision: Decision | None = None) -> Turn:
-    return Turn.failed(
-        code,
-        message,
-        ambiguity=None if decision is None else decision.ambiguity,
-        timings=work.clock.timings(),
     )

@@ -13,6 +13,7 @@ from clue_ros.model.describe import Describer
 from clue_ros.model.detector import Detector
 from clue_ros.model.gates import BothGate, DecoderGate, DetectionsGate, DetectorGate, Gate
 from clue_ros.model.reading import Reader
+from clue_ros.model.second_look import SecondLook
 from clue_ros.model.settings import Settings, check_served
 from clue_ros.model.variants import variant_of
 
@@ -25,6 +26,7 @@ class Parts:
         decoder: adapter B, if trained.
         finder: candidates by detection, verified.
         reader: what replies settle.
+        second_look: measures a box again.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -48,6 +50,7 @@ class Parts:
         describer = Describer(backbone, adapters, config.prompts)
         self.finder = CandidateFinder(backbone, adapters, config.prompts, describer)
         self.reader = Reader(self.finder, describer, self.decoder)
+        self.second_look = SecondLook(backbone, adapters, config.prompts)
 
     def check(self, settings: Settings) -> None:
         """Whether the settings can be served.

@@ -23,6 +23,8 @@ class Settings:
         asker: ``free``, questions decoded with adapter B, or ``composed`` from the candidates.
         threshold: the detector calls a request ambiguous from this probability on, in [0, 1].
         max_turns: questions a dialog may ask before it must ground.
+        second_look: measure the box of the answer again in a picture cut out around it, at the cost
+            of one more encoding; for backbones of low resolution.
 
     Raises:
         SettingsError: all values that are out of range.
@@ -32,6 +34,7 @@ class Settings:
     asker: str = 'composed'
     threshold: float = 0.5
     max_turns: int = 6
+    second_look: bool = False
 
     def __post_init__(self) -> None:
         problems = []
@@ -47,6 +50,8 @@ class Settings:
             or not 0 <= self.max_turns <= MAX_EXCHANGES
         ):
             problems.append(f'max_turns: expected 0..{MAX_EXCHANGES}, got {self.max_turns!r}')
+        if not _is_flag(self.second_look):
+            problems.append(f'second_look: expected true or false, got {self.second_look!r}')
         if problems:
             raise SettingsError('settings', problems)
 
@@ -70,6 +75,10 @@ def check_served(settings: Settings, *, has_detector: bool, has_decoder: bool) -
             problems,
             remedy='Use gate detections and asker composed, or train the part.',
         )
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:

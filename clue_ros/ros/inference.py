@@ -15,7 +15,7 @@ from clue_ros.core.turn import Ambiguity, Turn
 from clue_ros.imaging.files import Picture
 from clue_ros.model.settings import ASKERS, GATES, Settings
 from clue_ros.ros.position import Position
-from clue_ros.ros.settings import NodeSettings
+from clue_ros.ros.settings import SECOND_LOOKS, NodeSettings
 from clue_ros.ros.sight import Sight
 from clue_ros.ros.worker import Token
 
@@ -25,7 +25,7 @@ class Engine(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """Gate, asker, threshold, max_turns."""
+        """Gate, asker, threshold and the rest."""
 
     def configure(self, **changes: Any) -> Settings:
         """Change settings."""
@@ -91,6 +91,7 @@ class Brain:
             'asker': settings.asker or self._own.asker,
             'threshold': settings.threshold if settings.threshold >= 0 else self._own.threshold,
             'max_turns': settings.max_turns,
+            'second_look': SECOND_LOOKS.get(settings.second_look, self._own.second_look),
         }
 
     def problems(self, settings: NodeSettings) -> list[str]:

@@ -57,6 +57,10 @@ def _parameter(
     return field(default=default, metadata={'rule': Rule(meaning, when, low, high, choices)})
 
 
+SECOND_LOOKS = {'always': True, 'never': False}
+"""Not "on" and "off", which YAML would turn into truth values."""
+
+
 @dataclass(frozen=True)
 class NodeSettings:
     """Values of all parameters at one moment."""
@@ -89,6 +93,11 @@ class NodeSettings:
         -1.0,
         'p_amb from which a request counts as ambiguous, [0, 1]; negative: as the checkpoint says',
         between=(-1.0, 1.0),
+    )
+    second_look: str = _parameter(
+        '',
+        'measure the box of the answer again in a closer view; empty: as the checkpoint says',
+        choices=('', *SECOND_LOOKS),
     )
     max_turns: int = _parameter(
         6, 'questions in a dialog before the best guess; 0: never ask', between=(0, MAX_EXCHANGES)

@@ -46,6 +46,7 @@ def assemble(
     decoder: Path | None = None,
     gate: str = 'detections',
     asker: str = 'composed',
+    second_look: bool = False,
     results: Mapping[str, float] | None = None,
 ) -> CheckpointConfig:
     """Join a backbone and what was trained on it, and write the checkpoint at once.
@@ -58,6 +59,7 @@ def assemble(
         decoder: output folder of a decoder training; without one questions are composed.
         gate: what the checkpoint decides with at first.
         asker: what it asks with at first.
+        second_look: whether it measures boxes twice at first.
         results: further figures for its provenance, such as those of the test split.
 
     Raises:
@@ -85,7 +87,10 @@ def assemble(
         resolution=model.image_size,
         **_judgement(records.get(DETECTOR), model.blocks),
         settings=Settings(
-            gate=gate, asker=asker, threshold=records.get(DETECTOR, {}).get('threshold', 0.5)
+            gate=gate,
+            asker=asker,
+            threshold=records.get(DETECTOR, {}).get('threshold', 0.5),
+            second_look=second_look,
         ),
         **_training(records),
         provenance=Provenance(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from clue_ros.ros.inference import facts
+from clue_ros.model.settings import Settings
+from clue_ros.ros.inference import Brain, facts
 from clue_ros.ros.settings import NodeSettings
 
 
@@ -15,3 +16,17 @@ def test_facts_tell_what_auto_has_become():
     loaded = facts(settings, SimpleNamespace(checkpoint=SimpleNamespace(backbone=backbone)))
     wanted = {'model': 'tiny', 'revision': 'default', 'device': 'cuda:0', 'dtype': 'bfloat16'}
     assert loaded == wanted
+
+
+def test_what_the_node_leaves_open_is_as_the_checkpoint_says():
+    own = Settings(gate='decoder', asker='free', threshold=0.7, max_turns=3, second_look=True)
+    brain = Brain(SimpleNamespace(settings=own, configure=lambda **_: own))  # type: ignore[arg-type]
+    left_open = brain.settings_for(NodeSettings())
+    assert left_open == {
+        'gate': 'decoder', 'asker': 'free', 'threshold': 0.7, 'max_turns': 6, 'second_look': True,
+    }  # fmt: skip
+    given = NodeSettings(gate='both', asker='composed', threshold=0.2, second_look='never')
+    assert brain.settings_for(given) == {
+        'gate': 'both', 'asker': 'composed', 'threshold': 0.2, 'max_turns': 6, 'second_look': False,
+    }  # fmt: skip
+    assert brain.settings_for(NodeSettings(second_look='always'))['second_look']
