@@ -98,7 +98,7 @@ class Appearance:
         """Read a description; words before the noun may come in any order."""
         size, colour, kind = '', [], []
         for word in words_of(description):
-            if word in SIZES or word in _NEUTRAL_SIZES:
+            if is_size(word):
                 size = size or word
             elif word in COLOURS or word in SHADES:
                 colour.append('grey' if word == 'gray' else word)
@@ -121,6 +121,11 @@ def same_word(word: str) -> frozenset[str]:
         if found & group:
             found |= group
     return frozenset(found)
+
+
+def is_size(word: str) -> bool:
+    """Whether a word tells a size."""
+    return word in SIZES or word in _NEUTRAL_SIZES
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:

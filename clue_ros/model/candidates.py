@@ -8,10 +8,10 @@ the boxes of the mugs and the bowl, see :mod:`clue_ros.core.relations`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clue_ros.core.candidates import COLOURS, Candidate, best, words_of
+from clue_ros.core.candidates import COLOURS, SIZES, Candidate, best, is_size, words_of
 from clue_ros.core.instruction import means_one, split_relation
 from clue_ros.core.relations import Ranked, Relation, related, relation_of
 from clue_ros.model.adapters import Adapters
@@ -28,6 +28,8 @@ MORE_FROM = 0.3
 UNLIKELY, UNSURE = 0.15, 0.3
 """A listed object is as likely right as wrong when the model gives the phrase's unlikeliest word
 the first probability there; one that the phrase's own list lacks, the second."""
+DOUBTFUL = (0.02, 0.8)
+"""A word of a probability in between is worth a closer look."""
 
 _FUNCTION_WORDS_TEXT = """
     a an the of with and or in on at to from for by that which is are this these those any
@@ -126,6 +128,8 @@ class CandidateFinder:
             described = [Description('', {})] * len(plain)
         else:
             described = self._describer.describe(work, plain, wanted)
+        if work.second_look and not self._describer.by_crop:
+            described = self._closer(work, plain, described)
         return {
             text: [
                 replace(
@@ -138,12 +142,46 @@ class CandidateFinder:
             for text in texts
         }
 
+    def _closer(
+        self, work: Work, candidates: Sequence[Candidate], first: Sequence[Description]
+    ) -> list[Description]:
+        """The descriptions, those of doubtful objects joined with what a closer look tells."""
+        low, high = DOUBTFUL
+        doubtful = [
+            index
+            for index, said in enumerate(first)
+            if any(low < said.likelihoods[word] < high for word in _absolute(said.likelihoods))
+        ]
+        again = self._describer.describe(
+            work,
+            [candidates[index] for index in doubtful],
+            _absolute(first[0].likelihoods) if first else (),
+            closer=True,
+        )
+        joined = list(first)
+        for index, seen in zip(doubtful, again, strict=True):
+            joined[index] = _joined(first[index], seen)
+        return joined
+
     def _words_to_verify(self, text: str, count: int) -> tuple[str, ...]:
         """The text's words that a description would hold; a crop's answer holds colours only."""
         words = [word for word in words_of(split_relation(text)[0]) if word not in _FUNCTION_WORDS]
         if self._describer.by_crop:
             return tuple(word for word in words if word in COLOURS)
         return tuple(words) if count else ()
+
+
+def _absolute(words: Iterable[str]) -> tuple[str, ...]:
+    """Those of the words that mean the same in a closer view."""
+    return tuple(word for word in words if word not in SIZES)
+
+
+def _joined(first: Description, closer: Description) -> Description:
+    """The mean of both looks; what it looks like as seen closer, its size as seen first."""
+    sizes = [word for word in words_of(first.text) if is_size(word)]
+    looks = [word for word in words_of(closer.text) if not is_size(word)]
+    means = {word: (first.likelihoods[word] + p) / 2 for word, p in closer.likelihoods.items()}
+    return Description(' '.join([*sizes, *looks]), {**first.likelihoods, **means})
 
 
 def _fit(

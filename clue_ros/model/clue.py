@@ -328,7 +328,7 @@ class Clue:
                 label=reading.phrase,
                 score=answer.score,
             )
-        if settings.second_look:
+        if work.second_look:
             found = self._parts.second_look(work, found, reading.phrase)
         return grounding_of(work, dialog, found, forced=forced)
 
@@ -361,9 +361,11 @@ class Clue:
             with torch.inference_mode():
                 stop_if_set(cancel)  # the vision tower alone may take seconds
                 clock = Stopwatch(self._checkpoint.backbone.device)
-                work = Work(self._views.view(image, clock), clock, cancel, on_token)
+                settings = self._settings
+                view = self._views.view(image, clock)
+                work = Work(view, clock, cancel, on_token, settings.second_look)
                 work.check()
-                yield work, self._settings
+                yield work, settings
         finally:
             self._lock.release()
 

@@ -13,10 +13,11 @@ from torch import Tensor
 from clue_ros.core.boxes import Box
 from clue_ros.core.candidates import Appearance, Candidate, same_word, words_of
 from clue_ros.core.instruction import split_relation
-from clue_ros.core.locations import format_bins
+from clue_ros.core.locations import encode_box, format_bins
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.cut_out import CutOut
 from clue_ros.model.decoding import Decoded, decode_batch
 from clue_ros.model.grammar import TextGrammar
 from clue_ros.model.prompt import build_prompt, collate
@@ -56,7 +57,12 @@ class Describer:
         self.by_crop = '{noun}' in prompts.describe
 
     def describe(
-        self, work: Work, candidates: Sequence[Candidate], words: Sequence[str] = ()
+        self,
+        work: Work,
+        candidates: Sequence[Candidate],
+        words: Sequence[str] = (),
+        *,
+        closer: bool = False,
     ) -> list[Description]:
         """One description per candidate, in one batch.
 
@@ -64,17 +70,17 @@ class Describer:
             work: the call.
             candidates: with boxes of the work's image.
             words: words whose likelihood is wanted.
+            closer: ask about each box in a picture cut out around it, where sizes mean nothing.
         """
         if not candidates:
             return []
         work.check()
         with work.clock.stage('describe'), self._adapters.active(None):
-            prompts = [
-                build_prompt(self._backbone, self._question(candidate)) for candidate in candidates
-            ]
+            questions, features = self._asked(work, candidates, closer=closer)
+            prompts = [build_prompt(self._backbone, question) for question in questions]
             answers = decode_batch(
                 self._backbone,
-                self._features(work, candidates),
+                features,
                 collate(self._backbone, prompts),
                 TextGrammar(),
                 max_new_tokens=MAX_DESCRIPTION_TOKENS,
@@ -89,17 +95,26 @@ class Describer:
                 for candidate, answer in zip(candidates, answers, strict=True)
             ]
 
-    def _question(self, candidate: Candidate) -> str:
+    def _asked(
+        self, work: Work, candidates: Sequence[Candidate], *, closer: bool
+    ) -> tuple[list[str], Tensor]:
+        """A question per candidate, and the features of the image, or of a cut-out for each."""
         if self.by_crop:
-            return self._template.format(noun=_noun(candidate))
-        return self._template.format(box=format_bins(candidate.bins))
+            nouns = [self._template.format(noun=_noun(candidate)) for candidate in candidates]
+            return nouns, self._encoded([crop(work.view.image, one.box) for one in candidates])
+        if not closer:
+            places = [format_bins(candidate.bins) for candidate in candidates]
+            return [self._template.format(box=place) for place in places], work.view.features
+        cut_outs = [CutOut.around(candidate.box, work.view.image) for candidate in candidates]
+        places = [
+            format_bins(encode_box(part.inside(candidate.box), part.width, part.height))
+            for part, candidate in zip(cut_outs, candidates, strict=True)
+        ]
+        features = self._encoded([part.pixels for part in cut_outs])
+        return [self._template.format(box=place) for place in places], features
 
-    def _features(self, work: Work, candidates: Sequence[Candidate]) -> Tensor:
-        """The whole image once, or one crop per candidate."""
-        if not self.by_crop:
-            return work.view.features
-        crops = [crop(work.view.image, candidate.box) for candidate in candidates]
-        return self._backbone.encode_images(self._backbone.preprocess(crops))
+    def _encoded(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+        return self._backbone.encode_images(self._backbone.preprocess(pictures))
 
     def _text(self, candidate: Candidate, answer: Decoded) -> str:
         """The answer itself, or the answered colour before the noun."""

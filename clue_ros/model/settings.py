@@ -23,8 +23,9 @@ class Settings:
         asker: ``free``, questions decoded with adapter B, or ``composed`` from the candidates.
         threshold: the detector calls a request ambiguous from this probability on, in [0, 1].
         max_turns: questions a dialog may ask before it must ground.
-        second_look: measure the box of the answer again in a picture cut out around it, at the cost
-            of one more encoding; for backbones of low resolution.
+        second_look: look again, in a picture cut out around it, at an object that the first look
+            leaves in doubt, and at the answer to measure its box, at the cost of one more encoding
+            each; for backbones of low resolution.
 
     Raises:
         SettingsError: all values that are out of range.

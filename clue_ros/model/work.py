@@ -20,12 +20,14 @@ class Work:
         clock: counts milliseconds by stage.
         cancel: looked at between stages and between tokens.
         on_token: receives the pieces of a freely decoded question.
+        second_look: whether doubtful objects are looked at again, closer.
     """
 
     view: View
     clock: Stopwatch
     cancel: Cancel | None = None
     on_token: Callable[[str], None] | None = None
+    second_look: bool = False
 
     def check(self) -> None:
         """Stop here where the caller has cancelled.

@@ -21,6 +21,7 @@ from clue_ros.model.answer import Decoded
 from clue_ros.model.asking.composed import ComposedAsker
 from clue_ros.model.candidates import CandidateFinder
 from clue_ros.model.checkpoint_config import STOCK_PROMPTS, Prompts
+from clue_ros.model.cut_out import CutOut
 from clue_ros.model.decoding import decode_batch
 from clue_ros.model.describe import Describer, Description, crop
 from clue_ros.model.grammar import TextGrammar
@@ -243,6 +244,34 @@ def test_a_relation_to_what_is_not_seen_is_left_to_the_model(backbone, work, det
     assert asked == [('mug', 'bowl', EVERYTHING), ('mug left of the bowl',)]
 
 
+def test_doubtful_objects_are_looked_at_again_closer(backbone, work, detections, monkeypatch):
+    detections({'big red mug': [boxed(5), boxed(28), boxed(62)]})
+    first = {5: 0.95, 28: 0.4, 62: 0.4}
+    asked = []
+
+    def describe(self, work, boxes, words=(), *, closer=False):
+        asked.append((closer, places_of(boxes), words))
+        again = {28: 0.02, 62: 0.9}
+        return [
+            Description(
+                'tiny red cup' if closer else 'large red mug',
+                {
+                    word: 0.9 if word != 'mug' else (again if closer else first)[round(box.x_min)]
+                    for word in words
+                },
+            )
+            for box in (one.box for one in boxes)
+        ]
+
+    monkeypatch.setattr(Describer, 'describe', describe)
+    found = finder_of(backbone).find(dataclasses.replace(work, second_look=True), 'big red mug')
+    assert asked[1] == (True, [28, 62], ('red', 'mug')), 'sizes mean nothing in a closer view'
+    assert [round(one.fit, 3) for one in found] == [
+        round(p / (p + 0.15), 3) for p in (0.9, (0.4 + 0.02) / 2, (0.4 + 0.9) / 2)
+    ]
+    assert [one.description for one in found] == ['large red mug', 'large red cup', 'large red cup']
+
+
 def test_nothing_detected_is_nothing_described(backbone, work, detections):
     detections([])
     assert finder_of(backbone).find(work, 'banana') == ()
@@ -292,6 +321,27 @@ def test_a_word_that_the_model_says_is_likely_there(backbone, work):
         said = describer.describe(work, [boxed(5)])[0].text.split()
         found = describer.describe(work, [boxed(5)], tuple(said[:1]))[0]
     assert found.likelihoods[said[0]] > 1.5 / len(backbone.tokenizer)
+
+
+def test_closer_descriptions_ask_about_the_box_in_its_cut_out(backbone, work, monkeypatch):
+    parts = []
+    encode = backbone.encode_images
+    monkeypatch.setattr(backbone, 'encode_images', lambda x: parts.append(x) or encode(x))
+    describer = Describer(backbone, Adapters(backbone), Prompts())
+    candidates = [boxed(5), boxed(50)]
+    with torch.inference_mode():
+        found = describer.describe(work, candidates, ('red',), closer=True)
+        cut_outs = [CutOut.around(one.box, work.view.image) for one in candidates]
+        alone = []
+        for one, part in zip(candidates, cut_outs, strict=True):
+            again = ViewCache(backbone).view(part.pixels, work.clock)
+            inside = part.inside(one.box)
+            there = Candidate(inside, encode_box(inside, part.width, part.height))
+            alone += describer.describe(dataclasses.replace(work, view=again), [there], ('red',))
+    assert parts[0].shape[0] == 2
+    for together, single in zip(found, alone, strict=True):
+        assert together.text == single.text
+        assert together.likelihoods == pytest.approx(single.likelihoods, rel=1e-3)
 
 
 def test_descriptions_by_crop_encode_what_was_cut_out(backbone, work, monkeypatch):

@@ -1,4 +1,4 @@
-"""A box measured twice: where it is cut out, and what becomes of what is seen there."""
+"""A box measured twice: what becomes of what is seen in the closer view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from clue_ros.model import second_look as module
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.answer import Decoded
 from clue_ros.model.checkpoint_config import Prompts
-from clue_ros.model.second_look import SecondLook, cut_out
+from clue_ros.model.cut_out import CutOut
+from clue_ros.model.second_look import SecondLook
 from clue_ros.model.stopwatch import Stopwatch
 from clue_ros.model.view import ViewCache
 from clue_ros.model.work import Work
@@ -39,15 +40,8 @@ def look(backbone):
 
 def seen(monkeypatch, *boxes):
     """Says what is seen in the cut-out, in pixels of the whole image."""
-    left, top, right, bottom = cut_out(FOUND.box, WIDTH, HEIGHT)
-    bins = tuple(
-        encode_box(
-            Box(b.x_min - left, b.y_min - top, b.x_max - left, b.y_max - top),
-            right - left,
-            bottom - top,
-        )
-        for b in boxes
-    )
+    part = CutOut.around(FOUND.box, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    bins = tuple(encode_box(part.inside(box), part.width, part.height) for box in boxes)
     answer = Decoded('boxes', (), '', (), boxes=bins, labels=('',) * len(bins))
     monkeypatch.setattr(module, 'decode', lambda *_, **__: answer)
 
@@ -79,21 +73,3 @@ def test_random_weights_keep_the_box_inside_and_near(work, look):
         box = look(work, FOUND, 'cup').box
     assert box.clipped(WIDTH, HEIGHT) == box
     assert iou(box, FOUND.box) > 0.3
-
-
-@pytest.mark.parametrize(
-    ('box', 'expected'),
-    [
-        (Box(40, 20, 50, 30), (15, 5, 75, 45)),
-        (Box(0, 0, 10, 10), (0, 0, 60, 40)),
-        (Box(85, 55, 90, 60), (30, 20, 90, 60)),
-        (Box(20, 10, 65, 20), (6, 0, 78, 48)),
-        (Box(0, 0, 90, 60), (0, 0, 90, 60)),
-    ],
-)
-def test_the_cut_out_has_the_images_shape_and_room_around_the_box(box, expected):
-    assert cut_out(box, WIDTH, HEIGHT) == expected
-
-
-def test_a_picture_of_one_pixel():
-    assert cut_out(Box(0.2, 0.2, 0.4, 0.4), 1, 1) == (0, 0, 1, 1)
