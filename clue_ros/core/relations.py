@@ -17,6 +17,8 @@ from clue_ros.core.instruction import split_relation
 from clue_ros.core.positions import Axis, distance
 
 _SAME_IOU = 0.5
+_TIE = 0.3
+"""Centres less than this part of the boxes' width apart: nobody could say which comes first."""
 _ARTICLE = r'(?:the|a|an|my|your)'
 _RANK = '|'.join(word for word, place in ORDINALS.items() if place >= 0 and word != 'former')
 _IS = r'(?:(?:that|which) is )?'
@@ -125,12 +127,7 @@ def related(
         indices of ``things``, in order.
     """
     if isinstance(relation, Ranked):
-        row = sorted(range(len(things)), key=lambda index: Axis.ACROSS.of(things[index]))
-        if relation.side == 'right':
-            row.reverse()
-        ranked = row[relation.place : relation.place + 1]
-        chosen = [index for index in row if index not in ranked] if relation.excluded else ranked
-        return tuple(sorted(chosen))
+        return _ranked(relation, things)
     others = [
         index
         for index, box in enumerate(things)
@@ -148,6 +145,30 @@ def related(
         if relation.axis.of(things[index]) != border
         and (relation.axis.of(things[index]) > border) is relation.towards_end
     )
+
+
+def _ranked(relation: Ranked, things: Sequence[Box]) -> tuple[int, ...]:
+    """By rank; things that stand behind each other share theirs, so that several may be meant."""
+    sign = 1.0 if relation.side == 'left' else -1.0
+    chosen = []
+    for index, box in enumerate(things):
+        others = [other for other in things if other is not box]
+        tied = [other for other in others if _is_tied(box, other)]
+        before = [
+            other
+            for other in others
+            if sign * (Axis.ACROSS.of(box) - Axis.ACROSS.of(other)) > 0 and other not in tied
+        ]
+        if len(before) <= relation.place <= len(before) + len(tied):
+            chosen.append(index)
+    if relation.excluded:
+        return tuple(index for index in range(len(things)) if index not in chosen)
+    return tuple(chosen)
+
+
+def _is_tied(first: Box, second: Box) -> bool:
+    apart = abs(Axis.ACROSS.of(first) - Axis.ACROSS.of(second))
+    return apart < _TIE * (first.width + second.width) / 2
 
 
 def _is_plain(phrase: str) -> bool:

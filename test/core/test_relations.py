@@ -79,6 +79,15 @@ def test_ranks(relation: Ranked, expected: tuple[int, ...]):
     assert related(relation, ROW) == expected
 
 
+def test_what_stands_behind_each_other_shares_its_rank():
+    things = [at(10), at(41, 20), at(40, 80), at(70)]
+    assert related(Ranked('mug', 1, 'left'), things) == (1, 2)
+    assert related(Ranked('mug', 2, 'left'), things) == (1, 2)
+    assert related(Ranked('mug', 3, 'left'), things) == (3,)
+    assert related(Ranked('mug', 0, 'right', excluded=True), things) == (0, 1, 2)
+    assert related(Ranked('mug', 0, 'left'), [at(10, 20), at(14, 80)]) == (0,), 'clearly apart'
+
+
 def test_sides():
     things = [at(20, 80), at(60, 20), at(40, 50)]
     anchor = [at(40, 50)]
