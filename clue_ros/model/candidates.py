@@ -187,10 +187,15 @@ def _joined(first: Description, closer: Description) -> Description:
 def _fit(
     sighting: Sighting, text: str, words: Sequence[str], likelihoods: Mapping[str, float]
 ) -> float:
-    """How likely a sighting is what a text says, in [0, 1]: the odds of its unlikeliest word."""
+    """How likely a sighting is what a text says, in [0, 1]: the odds of its unlikeliest word.
+
+    Where something is shows in no description: what a text with a place does not list has no odds.
+    """
     listed = text in sighting.listed
+    if not listed and (not words or split_relation(text)[1]):
+        return 0.0
     if not words:
-        return float(listed)
+        return 1.0
     least = min(likelihoods[word] for word in words)
     return least / (least + (UNLIKELY if listed else UNSURE))
 

@@ -171,6 +171,12 @@ def test_what_the_list_left_out_is_found_among_everything(backbone, work, detect
     assert places_of(finder.find(work, 'cup')) == [5, 50]
 
 
+@pytest.mark.parametrize('phrase', ['mug on the left', 'left mug', 'mug in front'])
+def test_places_are_read_by_the_list_of_the_phrase_alone(backbone, work, detections, phrase):
+    detections({phrase: [boxed(5)], EVERYTHING: [boxed(50)]}, shown(mug=5, red_mug=50))
+    assert places_of(finder_of(backbone).find(work, phrase)) == [5]
+
+
 def test_what_is_listed_needs_less_evidence_than_what_is_not(backbone, work, detections):
     doubtful = lambda x, words: Description('mug', dict.fromkeys(words, 0.2))  # noqa: E731
     detections({'mug': [boxed(5)], EVERYTHING: [boxed(50)]}, doubtful)
