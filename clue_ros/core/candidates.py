@@ -78,6 +78,12 @@ class Candidate:
         """Colour, size and kind according to the description, else to the label."""
         return Appearance.of(self.description or self.label)
 
+    @property
+    def name(self) -> str:
+        """What to call it: colour and kind as described, which verifies the label; else that."""
+        seen = Appearance.of(self.description)
+        return f'{seen.colour} {seen.kind}'.strip() if seen.kind else self.label
+
 
 @dataclass(frozen=True, slots=True)
 class Appearance:

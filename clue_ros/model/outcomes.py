@@ -16,7 +16,7 @@ def grounding_of(work: Work, dialog: Dialog, found: Candidate, *, forced: bool) 
     """A candidate as the answer to a dialog."""
     return Grounding(
         instruction=dialog.instruction,
-        label=found.label or noun_phrase(dialog.instruction),
+        label=found.name or noun_phrase(dialog.instruction),
         box=found.box,
         score=found.score,
         forced=forced,

@@ -186,6 +186,19 @@ def test_descriptions_are_read(text, expected):
     assert Appearance.of(text) == expected
 
 
+@pytest.mark.parametrize(
+    ('label', 'description', 'name'),
+    [
+        ('black ball', 'small black box', 'black box'),
+        ('red mug', '', 'red mug'),
+        ('', '', ''),
+        ('mug', 'small', 'mug'),
+    ],
+)
+def test_a_candidate_is_called_by_what_a_look_at_it_tells(label, description, name):
+    assert candidate(description, 0, label=label).name == name
+
+
 def test_options_are_enumerated():
     assert enumerate_options(['a']) == 'a'
     assert enumerate_options(['a', 'b', 'c']) == 'a, b or c'
