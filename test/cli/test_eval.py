@@ -194,6 +194,17 @@ def test_ambiguity_has_its_keys(results: Path, model: Path, data: Path) -> None:
         assert low <= report[split]['f1'] <= high
 
 
+def test_a_gate_is_measured_like_the_detector(tmp_path: Path, model: Path, data: Path) -> None:
+    report = evaluate(tmp_path, model, data, 'ambiguity', '--gate', 'detector')
+    by_detector = evaluate(tmp_path, model, data, 'ambiguity', '--train-n', '16')
+    assert report['gate'] == 'detector'
+    for split in ('test', 'shifted'):
+        assert report[split].keys() >= AMBIGUITY
+        assert 'baselines' not in report[split]
+        for figure in ('n', 'auroc', 'recall', 'false_alarm_rate'):
+            assert report[split][figure] == pytest.approx(by_detector[split][figure], abs=0.01)
+
+
 def test_grounding_has_its_keys(results: Path, model: Path, parts: Path, data: Path) -> None:
     report = evaluate(
         results, model, data, 'grounding', '--config', str(parts / 'decoder.yaml'),
@@ -331,6 +342,8 @@ def test_report_is_one_page_of_all_results(results: Path, tmp_path: Path) -> Non
         (['eval', 'ambiguity', '--data', '/nowhere'], 1),
         (['eval', 'ambiguity', '--n', '1'], 1),
         (['eval', 'report', '/nowhere', '--out', '/tmp/page.md'], 1),
+        (['eval', 'ambiguity', '--gate', 'detections', '--zero-shot', 'any'], 2),
+        (['eval', 'ambiguity', '--gate', 'chance'], 2),
         (['eval', 'colour'], 2),
         (['eval', 'variants'], 2),
     ],
