@@ -203,9 +203,15 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
                 request.transition.id == Transition.TRANSITION_CONFIGURE
                 or request.transition.label == 'configure'
             )
-            if not is_configure:
-                return change_state(request, response)
-            return await self._in_thread(lambda: change_state(request, response))
+            try:
+                if not is_configure:
+                    return change_state(request, response)
+                return await self._in_thread(lambda: change_state(request, response))
+            except RuntimeError as error:
+                # Jazzy raises where later ones answer no: a transition that does not fit the state.
+                self.get_logger().warning(f'transition refused: {error}')
+                response.success = False
+                return response
 
         service.callback = serve
 
