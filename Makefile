@@ -49,7 +49,7 @@ train-tiny: setup ## make the embedded model again, from nothing: hours; into ru
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone-finer.yaml --out runs/backbone-finer $(ARGS)
 	@$(BIN)/clue train detector --config config/training/tiny-detector-finer.yaml --out runs/detector-finer
 	@$(BIN)/clue train decoder --config config/training/tiny-decoder-finer.yaml --out runs/decoder-finer
-	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone-finer/backbone --detector runs/detector-finer --decoder runs/decoder-finer
+	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone-finer/backbone --detector runs/detector-finer --decoder runs/decoder-finer --second-look
 
 clean: ## remove what was built; .venv stays
 	@rm -rf build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -33,7 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     action.add_argument('--gate', choices=GATES, default='detections', help='what it decides with')
     action.add_argument('--asker', choices=ASKERS, default='composed', help='what it asks with')
     action.add_argument(
-        '--second-look', action='store_true', help='measure boxes again in a closer view'
+        '--second-look',
+        action='store_true',
+        help='look again closer at doubtful objects and at the answer',
     )
     action.add_argument(
         '--results', type=Path, help='folder of "clue eval" JSON files, for its record of quality'

@@ -26,7 +26,8 @@ class Decoded:
         labels: the label of each box, empty for a single box.
         scores: the score of each box in [0, 1], see :func:`clue_ros.model.scores.box_score`.
         masses: probability of each kind at the first token, after a free choice.
-        shares: of a list of n boxes, n + 1 probabilities: of a first box, of another after each.
+        shares: of a list of n boxes, n + 1 probabilities: of a first box (after a free choice
+            ``masses`` tells it instead), and of another after each.
         complete: False when the limit of tokens cut it off.
         logits: float32[K] per token over the columns of its scope, when asked for.
     """

@@ -120,7 +120,7 @@ class CandidateFinder:
     def _fits(self, work: Work, texts: Sequence[str]) -> dict[str, list[Candidate]]:
         """Per text everything that may fit, with how well it does."""
         sightings = self._lister.sightings(work, dict.fromkeys((*texts, *self._everything)))
-        words = {text: self._words_to_verify(text, len(sightings)) for text in texts}
+        words = {text: self._words_to_verify(text) for text in texts}
         wanted = tuple(dict.fromkeys(word for text in texts for word in words[text]))
         plain = [sighting.candidate for sighting in sightings]
         if self._describer.by_crop and len(plain) < 2 and not wanted:
@@ -163,12 +163,12 @@ class CandidateFinder:
             joined[index] = _joined(first[index], seen)
         return joined
 
-    def _words_to_verify(self, text: str, count: int) -> tuple[str, ...]:
+    def _words_to_verify(self, text: str) -> tuple[str, ...]:
         """The text's words that a description would hold; a crop's answer holds colours only."""
         words = [word for word in words_of(split_relation(text)[0]) if word not in _FUNCTION_WORDS]
         if self._describer.by_crop:
             return tuple(word for word in words if word in COLOURS)
-        return tuple(words) if count else ()
+        return tuple(words)
 
 
 def _absolute(words: Iterable[str]) -> tuple[str, ...]:

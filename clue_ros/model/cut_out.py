@@ -1,4 +1,4 @@
-"""A closer view: the part of an image around a box, of the image's own shape."""
+"""Parts of an image around a box: a closer view of the image's own shape, or the object alone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from clue_ros.core.boxes import Box
 
 ZOOM = 1.5
 ROOM = 1.6
-"""The part is at least so many times as wide and as high as the box."""
+"""A closer view is at least so many times as wide and as high as the box."""
+_CROP_MARGIN = 0.15
 
 
 @dataclass(frozen=True, eq=False)
 class CutOut:
-    """A part of an image.
+    """A closer view.
 
     Attributes:
         pixels: uint8 (height, width, 3) RGB.
@@ -61,6 +62,17 @@ class CutOut:
     def outside(self, box: Box) -> Box:
         """A box of the part in pixels of the image."""
         return _moved(box, self.left, self.top)
+
+
+def crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The part of the image around a box, with a margin of 15 %, at least one pixel."""
+    height, width = image.shape[:2]
+    across, deep = box.width * _CROP_MARGIN, box.height * _CROP_MARGIN
+    left = min(max(int(box.x_min - across), 0), width - 1)
+    top = min(max(int(box.y_min - deep), 0), height - 1)
+    right = max(min(int(np.ceil(box.x_max + across)), width), left + 1)
+    bottom = max(min(int(np.ceil(box.y_max + deep)), height), top + 1)
+    return image[top:bottom, left:right]
 
 
 def _moved(box: Box, x: float, y: float) -> Box:

@@ -10,21 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clue_ros.core.boxes import Box
 from clue_ros.core.candidates import Appearance, Candidate, same_word, words_of
 from clue_ros.core.instruction import split_relation
 from clue_ros.core.locations import encode_box, format_bins
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
-from clue_ros.model.cut_out import CutOut
+from clue_ros.model.cut_out import CutOut, crop
 from clue_ros.model.decoding import Decoded, decode_batch
 from clue_ros.model.grammar import TextGrammar
 from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.model.work import Work
 
 MAX_DESCRIPTION_TOKENS = 12
-_CROP_MARGIN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +135,6 @@ class Describer:
             return 0.0
         chosen = torch.stack(answer.logits).float().softmax(-1)[:, ids].sum(-1)
         return float(chosen.max())
-
-
-def crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The part of the image around a box, with a margin of 15 %, at least one pixel."""
-    height, width = image.shape[:2]
-    across, deep = box.width * _CROP_MARGIN, box.height * _CROP_MARGIN
-    left = min(max(int(box.x_min - across), 0), width - 1)
-    top = min(max(int(box.y_min - deep), 0), height - 1)
-    right = max(min(int(np.ceil(box.x_max + across)), width), left + 1)
-    bottom = max(min(int(np.ceil(box.y_max + deep)), height), top + 1)
-    return image[top:bottom, left:right]
 
 
 def _noun(candidate: Candidate) -> str:

@@ -70,11 +70,7 @@ class Lister:
         return [
             Sighting(
                 pool[index][0],
-                frozenset(
-                    text
-                    for one, text in pool
-                    if one is pool[index][0] or iou(one.box, boxes[index]) > DUPLICATE_IOU
-                ),
+                frozenset(text for one, text in pool if iou(one.box, boxes[index]) > DUPLICATE_IOU),
             )
             for index in kept
         ]

@@ -96,7 +96,7 @@ class NodeSettings:
     )
     second_look: str = _parameter(
         '',
-        'measure the box of the answer again in a closer view; empty: as the checkpoint says',
+        'look again closer at doubtful objects and at the answer; empty: as the checkpoint says',
         choices=('', *SECOND_LOOKS),
     )
     max_turns: int = _parameter(

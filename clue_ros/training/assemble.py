@@ -59,7 +59,7 @@ def assemble(
         decoder: output folder of a decoder training; without one questions are composed.
         gate: what the checkpoint decides with at first.
         asker: what it asks with at first.
-        second_look: whether it measures boxes twice at first.
+        second_look: whether it looks again closer at first.
         results: further figures for its provenance, such as those of the test split.
 
     Raises:

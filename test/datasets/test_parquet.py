@@ -14,10 +14,12 @@ from clue_ros.datasets.layouts import detect_layout
 from clue_ros.datasets.opening import open_dataset
 from clue_ros.datasets.rows import BadRowError
 
+WANTING = 'pyarrow is not installed: "make setup" does it'
+
 
 def write_table(path: Path, rows: list[dict[str, Any]], group: int = 2) -> Path:
-    pyarrow = pytest.importorskip('pyarrow')
-    parquet = pytest.importorskip('pyarrow.parquet')
+    pyarrow = pytest.importorskip('pyarrow', reason=WANTING)
+    parquet = pytest.importorskip('pyarrow.parquet', reason=WANTING)
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=group)
     return path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clue_ros.core.boxes import Box
-from clue_ros.model.cut_out import CutOut
+from clue_ros.model.cut_out import CutOut, crop
 
 WIDTH, HEIGHT = 90, 60
 IMAGE = np.arange(HEIGHT * WIDTH * 3, dtype=np.uint32).astype(np.uint8).reshape(HEIGHT, WIDTH, 3)
@@ -38,3 +38,11 @@ def test_boxes_inside_and_outside():
 def test_a_picture_of_one_pixel():
     part = CutOut.around(Box(0.2, 0.2, 0.4, 0.4), np.zeros((1, 1, 3), np.uint8))
     assert (part.left, part.top, part.width, part.height) == (0, 0, 1, 1)
+
+
+def test_a_crop_has_a_margin_and_stays_inside():
+    image = np.arange(100 * 200 * 3, dtype=np.uint32).astype(np.uint8).reshape(100, 200, 3)
+    assert crop(image, Box(100, 50, 140, 70)).shape == (26, 52, 3)
+    assert crop(image, Box(0, 0, 200, 100)).shape == (100, 200, 3)
+    assert crop(image, Box(199.9, 99.9, 200, 100)).size > 0
+    assert crop(image, Box(0.1, 0.1, 0.2, 0.2)).size > 0

@@ -11,14 +11,10 @@ from clue_ros.msg import Turn
 from std_msgs.msg import Header
 
 from clue_ros.core.errors import ErrorCode
-from clue_ros.model.registry import embedded_folder
 from clue_ros.ros.client import ClueClient
 from clue_ros.ros.images import to_message
 from clue_ros.scenes.shipped import ShippedScenes
 
-pytestmark = pytest.mark.skipif(
-    not (embedded_folder() / 'clue.json').is_file(), reason='the shipped model is not there'
-)
 ANSWERS = ('the left one', 'the one in front', 'either')
 
 
