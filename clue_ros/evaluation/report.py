@@ -200,13 +200,24 @@ def _variants(report: Report) -> str:
         rows.append(
             [name, row['block'], row['trained_parameters'],
              *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
+             *(row.get(split, {}).get('auroc') for split in SPLITS),
              *(row.get(split, {}).get('false_alarm_rate') for split in SPLITS), *paper]
         )  # fmt: skip
-    return markdown_table(
-        ['variant', 'last block', 'trained', 'test F1', 'shifted F1', 'test false alarms',
-         'shifted false alarms', 'paper D1 F1', 'paper D2 F1'],
+    table = markdown_table(
+        ['variant', 'last block', 'trained', 'test F1', 'shifted F1', 'test AUROC', 'shifted AUROC',
+         'test false alarms', 'shifted false alarms', 'paper D1 F1', 'paper D2 F1'],
         rows,
     )  # fmt: skip
+    guessers = [
+        [label, *(score_with_interval(row[key].get(split, {}), 'acc50') for split in SPLITS)]
+        for row in report['variants'].values()
+        for key, label in (('guesser', 'joint'), ('guesser_alone', 'adapter B alone'))
+        if key in row
+    ]
+    if not guessers:
+        return table
+    title = 'Acc@0.5 of the guesser, with the joint adapter and with one trained on dialogs alone:'
+    return _join(table, title, markdown_table(['adapter', *SPLITS], guessers))
 
 
 def _layers(report: Report) -> str:

@@ -20,8 +20,9 @@ from clue_ros.evaluation.session import gather, open_sources, run_record
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import probabilities
+from clue_ros.model.checkpoint_config import Prompts
 from clue_ros.model.detector import DECODER, DETECTOR, Detector
-from clue_ros.model.variants import HALF_LAST_CNN, VARIANTS
+from clue_ros.model.variants import HALF_LAST_CNN, JOINT, VARIANTS
 from clue_ros.training import decoder as decoder_training
 from clue_ros.training import detector as detector_training
 from clue_ros.training import joint as joint_training
@@ -31,6 +32,7 @@ from clue_ros.training.joint import JointSettings
 from clue_ros.training.pairs import dialog_pairs
 from clue_ros.training.run import Run
 
+Dialogs = Mapping[str, Sequence[Sample]]
 TEST_SPLITS = ('test', 'shifted')
 TABLE_III = ((16, 32), (8, 16), (16, 8))
 """(r, alpha) of Table III."""
@@ -60,7 +62,7 @@ class Bench:
 
 def open_bench(
     settings: DetectorSettings, data: str, count: int, folder: Path, *, dialogs: int = 0
-) -> tuple[Bench, list[Sample], dict[str, Any]]:
+) -> tuple[Bench, Dialogs, dict[str, Any]]:
     """Load everything that a comparison of detectors needs.
 
     Args:
@@ -71,7 +73,7 @@ def open_bench(
         dialogs: annotated training dialogs, for the joint variant.
 
     Returns:
-        the bench, the training dialogs, and the record of the run.
+        the bench, annotated dialogs by split (none without ``dialogs``), and the record of the run.
     """
     session = Run.start(settings.run, settings.loop.seed)
     detector_training.check_block(settings.block, session.backbone)
@@ -79,9 +81,13 @@ def open_bench(
     tests = gather(splits, lambda source: source.openings(count), 'ambiguity labels')
     train = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
-    spoken = list(session.dialogs('train', dialogs)) if dialogs else []
+    spoken: Dialogs = {}
+    if dialogs:
+        spoken = gather(splits, lambda source: source.dialogs(count), 'boxes')
+        spoken = {'train': session.dialogs('train', dialogs), **spoken}
     session.announce(train, val)
-    pictures = [*train, *val, *spoken, *(sample for part in tests.values() for sample in part)]
+    parts = [train, val, *tests.values(), *spoken.values()]
+    pictures = [sample for part in parts for sample in part]
     table = FeatureTable(session.backbone, pictures, torch.float16)
     bench = Bench(session.accelerator, session.backbone, table, train, val, tests, folder)
     return bench, spoken, run_record(settings.run.backbone, splits)
@@ -91,16 +97,19 @@ def sweep_variants(
     bench: Bench,
     settings: DetectorSettings,
     joint: JointSettings | None = None,
-    dialogs: Sequence[Sample] = (),
+    dialogs: Dialogs | None = None,
     names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Table I: every variant under one budget, scored on every test split.
+
+    The joint form must not pay for its deciding with worse boxes, so its row also has the guesser's
+    scores with its adapter, and with an adapter B trained on the same dialogs alone.
 
     Args:
         bench: what all rows share.
         settings: of all detectors; ``variant`` is set per row.
         joint: settings of the joint variant, which is left out without.
-        dialogs: training dialogs of the joint variant.
+        dialogs: annotated dialogs of ``train`` and of the test splits, for the joint variant.
         names: variants; all by default.
     """
     rows: dict[str, Any] = {}
@@ -109,19 +118,7 @@ def sweep_variants(
         if VARIANTS[name].tuned == 'decoder':
             if joint is None:
                 continue
-            adapters, detector = joint_training.make_joint(bench.backbone, joint)
-            joint_training.train_joint(
-                bench.accelerator,
-                adapters,
-                detector,
-                joint,
-                dialog_pairs(dialogs),
-                bench.train,
-                bench.table,
-                bench.folder / name,
-            )
-            rows[name] = score_detector(bench, detector, joint.detector())
-            adapters.remove(DECODER)
+            rows[name] = _train_and_score_joint(bench, joint, dialogs or {})
         else:
             rows[name] = train_and_score(bench, dataclasses.replace(settings, variant=name), name)
     return rows
@@ -138,9 +135,7 @@ def sweep_layers(bench: Bench, settings: DetectorSettings) -> dict[str, Any]:
     }
 
 
-def sweep_lora(
-    bench: Bench, settings: DecoderSettings, dialogs: Mapping[str, Sequence[Sample]]
-) -> dict[str, Any]:
+def sweep_lora(bench: Bench, settings: DecoderSettings, dialogs: Dialogs) -> dict[str, Any]:
     """Table III: the guesser under several LoRA capacities.
 
     Args:
@@ -149,28 +144,10 @@ def sweep_lora(
         dialogs: annotated dialogs of ``train`` and of the test splits.
     """
     rows: dict[str, Any] = {}
-    pairs = dialog_pairs(dialogs['train'])
     for rank, alpha in TABLE_III:
-        name = f'r{rank}-a{alpha}'
         chosen = dataclasses.replace(settings, rank=rank, alpha=alpha)
-        adapters = decoder_training.make_adapter(bench.backbone, chosen)
-        decoder_training.train_decoder(
-            bench.accelerator,
-            bench.backbone,
-            adapters,
-            chosen,
-            pairs,
-            bench.table,
-            bench.folder / name,
-        )
-        rows[name] = {'rank': rank, 'alpha': alpha}
-        for split in bench.tests:
-            present = [sample for sample in dialogs[split] if sample.box is not None]
-            boxes = guess_boxes(
-                bench.backbone, adapters, chosen.prompts, present, bench.table, or_nothing=False
-            )
-            rows[name][split] = grounding_scores(present, boxes)
-        adapters.remove(DECODER)
+        scores = _train_and_guess(bench, chosen, dialogs, f'r{rank}-a{alpha}')
+        rows[f'r{rank}-a{alpha}'] = {'rank': rank, 'alpha': alpha, **scores}
     return rows
 
 
@@ -184,6 +161,58 @@ def train_and_score(bench: Bench, settings: DetectorSettings, name: str) -> dict
     row = score_detector(bench, detector, settings)
     adapters.remove(DETECTOR)
     return row
+
+
+def _train_and_score_joint(
+    bench: Bench, settings: JointSettings, dialogs: Dialogs
+) -> dict[str, Any]:
+    adapters, detector = joint_training.make_joint(bench.backbone, settings)
+    pairs = dialog_pairs(dialogs['train'])
+    joint_training.train_joint(
+        bench.accelerator,
+        adapters,
+        detector,
+        settings,
+        pairs,
+        bench.train,
+        bench.table,
+        bench.folder / JOINT,
+    )
+    row = score_detector(bench, detector, settings.detector())
+    row['guesser'] = _guess(bench, adapters, settings.prompts, dialogs)
+    adapters.remove(DECODER)
+    row['guesser_alone'] = _train_and_guess(bench, settings.decoder(), dialogs, 'decoder-alone')
+    return row
+
+
+def _train_and_guess(
+    bench: Bench, settings: DecoderSettings, dialogs: Dialogs, name: str
+) -> dict[str, Any]:
+    """The guesser's scores on every test split with a fresh adapter B."""
+    adapters = decoder_training.make_adapter(bench.backbone, settings)
+    decoder_training.train_decoder(
+        bench.accelerator,
+        bench.backbone,
+        adapters,
+        settings,
+        dialog_pairs(dialogs['train']),
+        bench.table,
+        bench.folder / name,
+    )
+    scores = _guess(bench, adapters, settings.prompts, dialogs)
+    adapters.remove(DECODER)
+    return scores
+
+
+def _guess(bench: Bench, adapters: Adapters, prompts: Prompts, dialogs: Dialogs) -> dict[str, Any]:
+    scores = {}
+    for split in bench.tests:
+        present = [sample for sample in dialogs[split] if sample.box is not None]
+        boxes = guess_boxes(
+            bench.backbone, adapters, prompts, present, bench.table, or_nothing=False
+        )
+        scores[split] = grounding_scores(present, boxes)
+    return scores
 
 
 def score_detector(bench: Bench, detector: Detector, settings: DetectorSettings) -> dict[str, Any]:
