@@ -59,8 +59,11 @@ class ClueClient:
         self._ground = node.create_client(Ground, f'{name}/ground', **options)
         self._reply = node.create_client(DialogTurn, f'{name}/dialog_turn', **options)
         self._cancel = node.create_client(CancelDialog, f'{name}/cancel_dialog', **options)
-        self._state = node.create_client(GetState, f'{name}/get_state', **options)
         self._resolve = ActionClient(node, Resolve, f'{name}/resolve', **options)
+        # Made last: announcements arrive in order, so a node that answers it knows the others, and
+        # none of their answers is lost because the node does not know yet who asks.
+        self._state = node.create_client(GetState, f'{name}/get_state', **options)
+        self._met = False
 
     def wait_until_ready(self, timeout: float = 30.0) -> None:
         """Wait until the node is active: it offers its services long before its model is loaded.
@@ -92,6 +95,7 @@ class ClueClient:
         if not answered.wait(patience):
             self._state.remove_pending_request(future)
             return 'no answer (does another thread spin the node of the client?)'
+        self._met = True
         state: State = future.result().current_state
         return str(state.label)
 
@@ -115,7 +119,7 @@ class ClueClient:
             timeout: seconds for the answer, more than 0.
 
         Raises:
-            NotAvailableError: there is no such node.
+            NotAvailableError: there is no such node, or nobody spins the caller's.
             DeadlineError: no answer came.
         """
         self._find(self._ground.wait_for_service)
@@ -154,7 +158,7 @@ class ClueClient:
         """Answer a question: the next question, the box, or a failure.
 
         Raises:
-            NotAvailableError: there is no such node.
+            NotAvailableError: there is no such node, or nobody spins the caller's.
             DeadlineError: no answer came.
         """
         self._find(self._reply.wait_for_service)
@@ -250,8 +254,13 @@ class ClueClient:
         return goal.cancel
 
     def _find(self, wait: Callable[[float], bool]) -> None:
+        end = time.monotonic() + _DISCOVERY_S
         if not wait(_DISCOVERY_S):
             raise NotAvailableError(self._absent().error_message)
+        while not self._met:
+            state = self._lifecycle_state(1.0)
+            if not self._met and time.monotonic() >= end:
+                raise NotAvailableError(f'clue node under {self._ground.srv_name}', got=state)
 
     def _absent(self) -> Turn:
         return failed_turn(

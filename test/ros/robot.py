@@ -108,7 +108,7 @@ class Robot:
         self.name = name
         self.node = rclpy.create_node('robot')
         self.heard: dict[str, list[Any]] = {}
-        self._known: list[Any] = []  # clients that have called already
+        self._is_known = False  # to the node, all of this side's clients
         self._arrived = threading.Condition()
         create = self.node.create_client
         self.ground_client = create(Ground, f'{name}/ground')
@@ -133,6 +133,8 @@ class Robot:
             (DialogState, 'dialog_state', LATCHED),
         ):
             self.record(kind, f'{name}/{topic}', qos, topic)
+        # Made last: announcements arrive in order, so the node that answers it knows the others.
+        self._probe = create(GetParameters, f'{name}/get_parameters')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
@@ -180,12 +182,19 @@ class Robot:
     # --------------------------------------------------------------- calling
     def call(self, client, request, patience=PATIENCE):
         assert client.wait_for_service(patience), f'{client.srv_name} is not there'
-        if client not in self._known:
-            # This side knows the service; an answer is lost where the service does not yet know
-            # this side, which takes DDS a moment longer.
-            time.sleep(0.3)
-            self._known.append(client)
+        self._introduce(patience)
         return self.wait(client.call_async(request), patience)
+
+    def _introduce(self, patience: float) -> None:
+        """An answer is lost where the node does not know yet who asks, which takes DDS a while."""
+        end = time.monotonic() + patience
+        while not self._is_known:
+            assert self._probe.wait_for_service(patience), f'{self.name} is not there'
+            done = threading.Event()
+            future = self._probe.call_async(GetParameters.Request())
+            future.add_done_callback(lambda _, done=done: done.set())
+            self._is_known = done.wait(1.0)
+            assert self._is_known or time.monotonic() < end, f'{self.name} does not answer'
 
     def wait(self, future, patience=PATIENCE):
         done = threading.Event()
@@ -216,6 +225,7 @@ class Robot:
 
     def goal(self, instruction: str, feedback: Callable[[Any], None] | None = None, **fields):
         assert self.resolve.wait_for_server(PATIENCE)
+        self._introduce(PATIENCE)
         goal = Resolve.Goal(instruction=instruction, **fields)
         return self.wait(self.resolve.send_goal_async(goal, feedback_callback=feedback))
 
@@ -254,28 +264,13 @@ class Robot:
     def until_active(self) -> None:
         # A killed node's services stay on the graph for a while, and swallow what is sent to them.
         def is_active() -> bool:
+            self._is_known = False
             try:
                 return self.state(patience=3) == 'active'
             except AssertionError:
                 return False
 
         self.until(is_active)
-        # On a loaded machine the node may learn of a client later than the client of the node; an
-        # answer before that is lost. So each client is tried until it is answered.
-        for client, request in (
-            (self.ground_client, Ground.Request()),
-            (self.turn_client, DialogTurn.Request(dialog_id='none', reply='hello')),
-            (self.detect_client, DetectAmbiguity.Request()),
-            (self.cancel_client, CancelDialog.Request(dialog_id='none')),
-        ):
-
-            def is_answered(client=client, request=request) -> bool:
-                try:
-                    return self.call(client, request, patience=3) is not None
-                except AssertionError:
-                    return False
-
-            self.until(is_answered)
 
     # ------------------------------------------------------------ parameters
     def set(self, **values):
