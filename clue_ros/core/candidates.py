@@ -33,6 +33,10 @@ _NEUTRAL_SIZES = frozenset({'medium', 'normal', 'average', 'medium-sized'})
 _ARTICLES = frozenset({'the', 'a', 'an', 'this', 'that', 'some', 'and'})
 
 
+GENERIC_NOUNS = frozenset(
+    {'', 'object', 'objects', 'thing', 'things', 'item', 'items', 'one', 'ones'}
+)
+"""Nouns that name no kind."""
 _SYNONYMS = tuple(
     frozenset(group.split())
     for group in (
@@ -60,7 +64,7 @@ class Candidate:
     Attributes:
         box: its extent in image pixels.
         bins: the location bins (y1, x1, y2, x2) behind the box.
-        label: the noun that it was detected as, may be empty.
+        label: what it was asked for as, a noun phrase without relation; may be empty.
         description: what is to be seen there, such as "small red mug"; may be empty.
         score: how sure the box is, in [0, 1].
         fit: how likely it is what was asked for, in [0, 1].
@@ -79,10 +83,21 @@ class Candidate:
         return Appearance.of(self.description or self.label)
 
     @property
+    def kind(self) -> str:
+        """The kind that it was asked for as; what it looks like only where the request named none.
+
+        Who asked for a can is not asked "the ball or the mug?" because a can is described as a
+        ball.
+        """
+        asked = Appearance.of(self.label).kind
+        return asked if asked not in GENERIC_NOUNS else self.appearance.kind
+
+    @property
     def name(self) -> str:
-        """What to call it: colour and kind as described, which verifies the label; else that."""
-        seen = Appearance.of(self.description)
-        return f'{seen.colour} {seen.kind}'.strip() if seen.kind else self.label
+        """What to call it: the described colour, which verifies the label's, and the kind."""
+        if not self.description:
+            return self.label
+        return f'{self.appearance.colour} {self.kind}'.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from clue_ros.core.boxes import Box
-from clue_ros.core.candidates import SIZES, Appearance, Candidate, same_word, words_of
-from clue_ros.core.instruction import split_relation
+from clue_ros.core.candidates import (
+    GENERIC_NOUNS,
+    SIZES,
+    Appearance,
+    Candidate,
+    same_word,
+    words_of,
+)
 from clue_ros.core.positions import corner_names, distance, ordinal_names, place_names
 
 MAX_OPTIONS = 5
 OPEN_QUESTION = 'What does it look like?'
-_GENERIC = frozenset({'', 'object', 'objects', 'thing', 'things', 'item', 'items', 'one', 'ones'})
 _NEAR = 1.0
 
 
@@ -122,7 +127,7 @@ def _by_colour(candidates: Sequence[Candidate]) -> list[Phrase] | None:
 
 
 def _by_kind(candidates: Sequence[Candidate]) -> list[Phrase] | None:
-    kinds = [_kind(candidate) for candidate in candidates]
+    kinds = [candidate.kind for candidate in candidates]
     return [Phrase(kind) for kind in kinds] if _all_differ(kinds) else None
 
 
@@ -157,7 +162,7 @@ def _by_size(candidates: Sequence[Candidate]) -> list[Phrase] | None:
 
 def _by_appearance(candidates: Sequence[Candidate]) -> list[Phrase] | None:
     """Colour and kind, and size where these two do not suffice."""
-    looks = [replace(one.appearance, kind=_kind(one)) for one in candidates]
+    looks = [replace(one.appearance, kind=one.kind) for one in candidates]
     if any(not look.kind for look in looks):
         return None
     plain = [Phrase(look.kind, colour=look.colour) for look in looks]
@@ -177,7 +182,7 @@ def _by_group(candidates: Sequence[Candidate]) -> list[Phrase] | None:
     """Colour and kind, and the place within each group of equal ones."""
     groups: dict[Appearance, list[int]] = {}
     for index, candidate in enumerate(candidates):
-        looks = replace(candidate.appearance, size='', kind=_kind(candidate))
+        looks = replace(candidate.appearance, size='', kind=candidate.kind)
         groups.setdefault(looks, []).append(index)
     if len(groups) < 2:
         return None
@@ -234,17 +239,7 @@ def _with_tails(
 
 def _noun(candidate: Candidate) -> str:
     """The noun of the request where it names a kind, else what the object looks like."""
-    kind = _kind(candidate)
-    return kind if kind not in _GENERIC else 'one'
-
-
-def _kind(candidate: Candidate) -> str:
-    """The kind it was detected as; what it looks like only where the request named none.
-
-    Who asked for a can is not asked "the ball or the mug?" because a can is described as a ball.
-    """
-    asked = Appearance.of(split_relation(candidate.label)[0]).kind
-    return asked if asked not in _GENERIC else candidate.appearance.kind
+    return candidate.kind if candidate.kind not in GENERIC_NOUNS else 'one'
 
 
 def _all_differ(values: Sequence[str]) -> bool:

@@ -134,6 +134,7 @@ class CandidateFinder:
             text: [
                 replace(
                     sighting.candidate,
+                    label=split_relation(text)[0],
                     description=description.text,
                     fit=_fit(sighting, text, words[text], description.likelihoods),
                 )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.block import rms_norm
 
 
 def head_logits(backbone: Backbone, hidden: Tensor, ids: Tensor | None = None) -> Tensor:
@@ -47,8 +48,7 @@ def _weight(backbone: Backbone) -> Tensor:
 
 
 def _normed(backbone: Backbone, hidden: Tensor) -> Tensor:
-    normed: Tensor = backbone.language_model.norm(hidden)
-    return normed
+    return rms_norm(backbone.language_model.norm, hidden)
 
 
 def _capped(backbone: Backbone, logits: Tensor) -> Tensor:

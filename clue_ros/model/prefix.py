@@ -8,6 +8,7 @@ from torch import Tensor
 
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.block import rms_norm, run_block
 from clue_ros.model.half_precision import wide_products
 from clue_ros.model.kv_cache import FilledKeys, KeyValueCache
 from clue_ros.model.masks import prefix_mask, step_mask
@@ -131,10 +132,7 @@ def _run_block(
     cache: Any,
 ) -> Tensor:
     with wide_products(hidden):
-        output: Tensor = backbone.layers[block](
-            hidden, position_embeddings=rotary, attention_mask=mask, past_key_values=cache
-        )
-    return output
+        return run_block(backbone.layers[block], hidden, rotary, mask, cache, block)
 
 
 def _run_last_block(
@@ -148,7 +146,7 @@ def _run_last_block(
 ) -> Tensor:
     """A block for the tokens at ``index`` alone, whose keys and values are those of all tokens."""
     layer = backbone.layers[block]
-    normed = layer.input_layernorm(hidden)
+    normed = rms_norm(layer.input_layernorm, hidden)
     keys, values = project_keys(layer, normed, rotary), project_values(layer, normed)
     if cache is not None:
         cache.update(keys, values, block)

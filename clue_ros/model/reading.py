@@ -8,7 +8,7 @@ from clue_ros.core.boxes import Box, iou
 from clue_ros.core.candidates import Candidate, best
 from clue_ros.core.dialog import Dialog, Exchange
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.core.instruction import noun_phrase, refine_phrase
+from clue_ros.core.instruction import noun_phrase, refine_phrase, split_relation
 from clue_ros.core.locations import decode_box, encode_box
 from clue_ros.core.matching import MatchKind, match_reply
 from clue_ros.core.replies import ReplyKind, classify_reply
@@ -189,4 +189,5 @@ def _plain_candidate(box: Box, phrase: str, work: Work) -> Candidate:
         raise InvalidRequestError(
             'candidate box', expected=f'inside {work.view.width} x {work.view.height}', got=box.xyxy
         )
-    return Candidate(inside, encode_box(inside, work.view.width, work.view.height), label=phrase)
+    bins = encode_box(inside, work.view.width, work.view.height)
+    return Candidate(inside, bins, label=split_relation(phrase)[0])

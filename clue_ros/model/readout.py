@@ -10,6 +10,7 @@ from torch import Tensor
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.attention import attention_scores
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.block import rms_norm
 from clue_ros.model.masks import prefix_mask
 from clue_ros.model.prefix import rotate_at, run_blocks, take_rows
 from clue_ros.model.projections import project_keys, project_queries
@@ -101,7 +102,7 @@ def _row_weights(
 ) -> Tensor:
     """Attention weights of the selected rows over all keys: float32[B, H, R, T]."""
     layer = backbone.layers[block]
-    normed = layer.input_layernorm(hidden)
+    normed = rms_norm(layer.input_layernorm, hidden)
     cos, sin = rotate_at(backbone, hidden, batch.positions)
     keys = project_keys(layer, normed, (cos, sin))
     at_rows = take_rows(cos, index), take_rows(sin, index)

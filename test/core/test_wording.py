@@ -157,12 +157,12 @@ def test_words_of_one_meaning_are_not_offered_as_a_choice():
     assert compose_question(sizes) is None
 
 
-def test_a_place_in_the_request_is_not_part_of_the_noun():
-    found = options(
-        candidate('red mug', 0, label='mug next to the bowl'),
-        candidate('blue mug', 100, label='mug next to the bowl'),
-    )
-    assert found == ('the red mug', 'the blue mug')
+def test_options_are_called_what_they_were_asked_for_as():
+    """Who asked for the box is not offered a can, even if a box is described as one."""
+    found = options(candidate('red can', 0, label='box'), candidate('blue box', 100, label='box'))
+    assert found == ('the red box', 'the blue box')
+    alike = options(candidate('red can', 0, label='box'), candidate('red box', 100, label='box'))
+    assert alike == ('the box on the left', 'the box on the right')
 
 
 def test_a_generic_request_names_what_is_seen():
@@ -189,13 +189,15 @@ def test_descriptions_are_read(text, expected):
 @pytest.mark.parametrize(
     ('label', 'description', 'name'),
     [
-        ('black ball', 'small black box', 'black box'),
+        ('ball', 'small black box', 'black ball'),
+        ('thing', 'small black box', 'black box'),
+        ('red ball', 'black box', 'black ball'),
         ('red mug', '', 'red mug'),
         ('', '', ''),
         ('mug', 'small', 'mug'),
     ],
 )
-def test_a_candidate_is_called_by_what_a_look_at_it_tells(label, description, name):
+def test_a_candidate_is_called_by_its_described_colour_and_the_kind_asked_for(label, description, name):
     assert candidate(description, 0, label=label).name == name
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.model import attention, prefix, readout
+from clue_ros.model import attention, block, prefix, readout
 from clue_ros.model.prompt import QueryTokens, build_prompt, collate
 from clue_ros.model.random_weights import SHAPES, Shape, random_backbone
 from clue_ros.model.readout import min_max, read_attention
@@ -153,7 +153,7 @@ def test_comparison_notices_missing_softcap_in_earlier_blocks(monkeypatch):
     assert largest_difference(case, 3) < TOLERANCE
     attend = attention.attend
     monkeypatch.setattr(
-        attention,
+        block,
         'attend',
         lambda *parts, scaling, softcap: attend(*parts, scaling=scaling, softcap=None),
     )
