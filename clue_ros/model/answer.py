@@ -9,8 +9,8 @@ from torch import Tensor
 
 from clue_ros.core.locations import LOCATION_BINS, Bins, check_bins
 from clue_ros.model.backbone import Backbone
-from clue_ros.model.grammar import Kind, Scope, Walk
 from clue_ros.model.scores import box_score
+from clue_ros.model.walks import Kind, Scope, Walk
 
 
 @dataclass(frozen=True)

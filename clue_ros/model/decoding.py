@@ -12,11 +12,12 @@ from torch import Tensor
 from clue_ros.core.errors import CanceledError, InvalidRequestError
 from clue_ros.model.answer import Answer, Decoded
 from clue_ros.model.backbone import Backbone
-from clue_ros.model.grammar import Grammar, Scope
+from clue_ros.model.grammar import Grammar
 from clue_ros.model.head import head_logits, location_logits
 from clue_ros.model.kv_cache import KeyValueCache
 from clue_ros.model.prefix import run_blocks, run_step
 from clue_ros.model.prompt import PromptBatch
+from clue_ros.model.walks import Scope
 
 __all__ = ['MAX_NEW_TOKENS', 'Cancel', 'Decoded', 'decode', 'decode_batch']
 

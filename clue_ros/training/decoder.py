@@ -194,7 +194,7 @@ def validate(
     """Guesser scores on the validation dialogs, given their whole text."""
     present = [sample for sample in val if sample.box is not None]
     absent = [sample for sample in val if sample.absent]
-    guesses = guess_boxes(backbone, adapters, prompts, present, table)
+    guesses = guess_boxes(backbone, adapters, prompts, present, table, or_nothing=False)
     scores = box_scores(guesses, [sample.box for sample in present if sample.box])
     measured = {f'val_{name}': round(value, 4) for name, value in scores.items()}
     if absent:
