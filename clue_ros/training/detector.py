@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.metrics import binary_scores, f1_threshold
-from clue_ros.evaluation.predict import detector_logits
+from clue_ros.evaluation.predict import detector_logits, detector_maps
 from clue_ros.model.adapters import Adapters, lora_config
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import Calibration, fit_temperature, probabilities
@@ -191,21 +191,22 @@ def train_detector(
         weight_decay=settings.weight_decay,
     )
 
+    judge = _judge(detector, train, table) if lora else _judge_frozen(detector, train, table)
+
     def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        samples = batch_of(
-            train,
+        chosen = batch_of(
+            range(len(train)),
             step,
             settings.batch_size,
             settings.loop.seed,
             process=accelerator.process_index,
             processes=accelerator.num_processes,
         )
-        prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in samples]
         labels = torch.tensor(
-            [float(bool(s.ambiguous)) for s in samples], device=accelerator.device
+            [float(bool(train[index].ambiguous)) for index in chosen], device=accelerator.device
         )
         with accelerator.autocast():
-            logits = detector(table(samples), detector.collate(prompts)).logits
+            logits = judge(chosen)
         value = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
         right = ((logits > 0) == (labels > 0.5)).float().mean()
         return value, {'accuracy': float(right)}
@@ -222,6 +223,34 @@ def train_detector(
             resume=resume,
             label=settings.variant,
         )
+
+
+def _judge(
+    detector: Detector, train: Sequence[Sample], table: FeatureTable
+) -> Callable[[Sequence[int]], torch.Tensor]:
+    """Numbers of samples -> logits."""
+
+    def judge(chosen: Sequence[int]) -> torch.Tensor:
+        samples = [train[index] for index in chosen]
+        prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in samples]
+        return detector(table(samples), detector.collate(prompts)).logits
+
+    return judge
+
+
+def _judge_frozen(
+    detector: Detector, train: Sequence[Sample], table: FeatureTable
+) -> Callable[[Sequence[int]], torch.Tensor]:
+    """The same for a head alone: without an adapter the maps never change, so each is read once."""
+    assert detector.head is not None, 'problems() refuses rank 0 without a head'
+    head = detector.head
+    maps = torch.from_numpy(np.stack(detector_maps(detector, train, table)))[:, None]
+
+    def judge(chosen: Sequence[int]) -> torch.Tensor:
+        logits: torch.Tensor = head(maps[list(chosen)].to(detector.backbone.device))
+        return logits
+
+    return judge
 
 
 def calibrate(

@@ -171,6 +171,19 @@ def test_head_alone_trains_on_a_frozen_backbone(
     assert any(not torch.equal(a, b) for a, b in zip(start, bare.head.parameters(), strict=True))
 
 
+def test_a_head_alone_sees_the_maps_that_its_detector_would_read(samples: list[Sample]) -> None:
+    bare = detector.make_detector(
+        random_backbone('tiny', seed=1, sharpness=4.0),
+        detector.DetectorSettings(RUN, LOOP, 'half-last-detect-cnn', 2, rank=0),
+    )
+    table = FeatureTable(bare.backbone, samples)
+    with torch.no_grad():
+        each_time = detector._judge(bare, samples, table)([3, 0, 5])
+        once = detector._judge_frozen(bare, samples, table)([3, 0, 5])
+    torch.testing.assert_close(once, each_time, atol=1e-4, rtol=1e-4)
+    assert float(once.std()) > 1e-3
+
+
 def test_saved_detector_gives_the_same_logits(
     backbone: Backbone, samples: list[Sample], tmp_path: Path
 ) -> None:
