@@ -64,7 +64,7 @@ class Candidate:
     Attributes:
         box: its extent in image pixels.
         bins: the location bins (y1, x1, y2, x2) behind the box.
-        label: what it was asked for as, a noun phrase without relation; may be empty.
+        label: what it was asked for as; may be empty.
         description: what is to be seen there, such as "small red mug"; may be empty.
         score: how sure the box is, in [0, 1].
         fit: how likely it is what was asked for, in [0, 1].

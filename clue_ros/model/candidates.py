@@ -28,6 +28,11 @@ MORE_FROM = 0.3
 UNLIKELY, UNSURE = 0.15, 0.3
 """A listed object is as likely right as wrong when the model gives the phrase's unlikeliest word
 the first probability there; one that the phrase's own list lacks, the second."""
+SEVERAL_FROM = 0.2
+"""From this probability of several objects on, all that is in view is gone through."""
+SEVERAL_WEIGHT = 0.3
+"""Exponent of the odds of several objects, as they multiply those of a second one."""
+_CERTAIN = (1e-3, 1 - 1e-3)
 DOUBTFUL = (0.02, 0.8)
 """A word of a probability in between is worth a closer look."""
 
@@ -50,6 +55,36 @@ class Finding:
 
     candidates: tuple[Candidate, ...]
     another: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search: the call, how likely it is that several fit, and what else is listed."""
+
+    work: Work
+    several: float | None
+    besides: tuple[str, ...]
+
+    def finding(self, pool: Sequence[Candidate], more: float = 0.0) -> Finding:
+        """The candidates of a pool; ``more`` is how likely there is one that nobody listed."""
+        ranked = sorted(pool, key=lambda one: -one.fit)
+        fits = [self._weighed(one.fit) if rank else one.fit for rank, one in enumerate(ranked)]
+        chosen = [one for one, fit in zip(ranked, fits, strict=True) if fit >= EVEN]
+        if fits and fits[0] < EVEN:
+            chosen = []  # others are no likelier for standing beside it
+        return Finding(
+            tuple(sorted(chosen, key=lambda one: one.box.center)),
+            max([*fits[1:2], more if chosen else 0.0]),
+        )
+
+    def _weighed(self, fit: float) -> float:
+        """The fit of an object besides the best: its odds times those of several, tempered."""
+        if self.several is None or not 0 < fit < 1:
+            return fit
+        low, high = _CERTAIN
+        several = min(max(self.several, low), high)
+        odds: float = fit / (1 - fit) * (several / (1 - several)) ** SEVERAL_WEIGHT
+        return odds / (1 + odds)
 
 
 class CandidateFinder:
@@ -77,7 +112,7 @@ class CandidateFinder:
         """The verified candidates, from left to right."""
         return self.finding(work, phrase).candidates
 
-    def finding(self, work: Work, phrase: str) -> Finding:
+    def finding(self, work: Work, phrase: str, several: float | None = None) -> Finding:
         """The candidates and how sure it is that there is one; remembered for later turns.
 
         Where the words alone single out one object ("the biggest mug"), only the best box is kept.
@@ -85,41 +120,57 @@ class CandidateFinder:
         Args:
             work: the call.
             phrase: noun phrase without article.
+            several: how likely it is that several fit, by other evidence. Where it is not, and
+                something fits, what else is in view is not gone through.
         """
-        key = ('finding', phrase)
+        if several is not None and several < SEVERAL_FROM:
+            found = self._remembered(work, phrase, several, everything=False)
+            if found.candidates:
+                return found
+        return self._remembered(work, phrase, several, everything=True)
+
+    def _remembered(
+        self, work: Work, phrase: str, several: float | None, *, everything: bool
+    ) -> Finding:
+        key = ('finding', phrase, several, everything, work.second_look)
         known: Finding | None = work.view.recall(key)
         if known is None:
-            known = self._find(work, phrase)
+            search = _Search(work, several, self._everything if everything else ())
+            relation = relation_of(phrase)
+            known = None if relation is None else self._related(search, relation)
+            known = self._alike(search, phrase) if known is None else known
             work.view.remember(key, known)
+            work.view.remember(('found', phrase), known)
         return known
 
-    def _find(self, work: Work, phrase: str) -> Finding:
-        relation = relation_of(phrase)
-        found = None if relation is None else self._related(work, relation)
-        return self._alike(work, phrase) if found is None else found
+    def found(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
+        """What the last search for a phrase found, none where there was none."""
+        known: Finding | None = work.view.recall(('found', phrase))
+        return known.candidates if known else ()
 
-    def _alike(self, work: Work, phrase: str) -> Finding:
+    def _alike(self, search: _Search, phrase: str) -> Finding:
         """What looks like the phrase; its places are read by the model."""
-        pool = self._fits(work, (phrase,))[phrase]
+        pool = self._fits(search, (phrase,))[phrase]
         if means_one(phrase):
-            return _finding([best(pool)] if pool else [])
-        return _finding(pool, self._lister.more(work, phrase))
+            return search.finding([best(pool)] if pool else [])
+        return search.finding(pool, self._lister.more(search.work, phrase))
 
-    def _related(self, work: Work, relation: Relation) -> Finding | None:
+    def _related(self, search: _Search, relation: Relation) -> Finding | None:
         """What stands in the relation; None where the other object is not seen."""
         anchor = None if isinstance(relation, Ranked) else relation.anchor
-        fits = self._fits(work, (relation.thing,) if anchor is None else (relation.thing, anchor))
+        fits = self._fits(search, (relation.thing,) if anchor is None else (relation.thing, anchor))
         things = [one for one in fits[relation.thing] if one.fit >= EVEN]
         anchors = [one for one in fits[anchor] if one.fit >= EVEN] if anchor else []
         if anchor and not anchors:
             return None
         anchors.sort(key=lambda one: -one.fit * one.score)
         chosen = related(relation, [one.box for one in things], [one.box for one in anchors])
-        return _finding([things[index] for index in chosen])
+        return search.finding([things[index] for index in chosen])
 
-    def _fits(self, work: Work, texts: Sequence[str]) -> dict[str, list[Candidate]]:
+    def _fits(self, search: _Search, texts: Sequence[str]) -> dict[str, list[Candidate]]:
         """Per text everything that may fit, with how well it does."""
-        sightings = self._lister.sightings(work, dict.fromkeys((*texts, *self._everything)))
+        work = search.work
+        sightings = self._lister.sightings(work, dict.fromkeys((*texts, *search.besides)))
         words = {text: self._words_to_verify(text) for text in texts}
         wanted = tuple(dict.fromkeys(word for text in texts for word in words[text]))
         plain = [sighting.candidate for sighting in sightings]
@@ -199,13 +250,3 @@ def _fit(
         return 1.0
     least = min(likelihoods[word] for word in words)
     return least / (least + (UNLIKELY if listed else UNSURE))
-
-
-def _finding(pool: Sequence[Candidate], more: float = 0.0) -> Finding:
-    """The candidates of a pool; ``more`` is how likely there is one besides that nobody listed."""
-    chosen = [one for one in pool if one.fit >= EVEN]
-    fits = sorted((one.fit for one in pool), reverse=True)
-    return Finding(
-        tuple(sorted(chosen, key=lambda one: one.box.center)),
-        max([*fits[1:2], more if chosen else 0.0]),
-    )

@@ -312,7 +312,7 @@ class Clue:
         decoder = self._parts.decoder
         if reading.settled is not None:
             found = reading.settled
-        elif decoder is None or settings.gate == 'detections':
+        elif decoder is None or settings.gate in ('detections', 'weighed'):
             candidates = self._candidates(work, reading, decision)
             if not candidates:
                 return None

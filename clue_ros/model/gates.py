@@ -150,6 +150,12 @@ class DetectionsGate:
     replies have narrowed the candidates down, where rules have decided.
 
     The map that it shows is the base model's own, of the same prompt.
+
+    Args:
+        finder: finds the candidates.
+        backbone, adapters, prompts, block: for the map.
+        detector: where given, its probability weighs the second object, and decides whether all
+            that is in view is gone through.
     """
 
     def __init__(
@@ -159,8 +165,10 @@ class DetectionsGate:
         adapters: Adapters,
         prompts: Prompts,
         block: int,
+        detector: DetectorGate | None = None,
     ) -> None:
         self._finder = finder
+        self._detector = detector
         self._backbone = backbone
         self._adapters = adapters
         self._prompts = prompts
@@ -170,7 +178,10 @@ class DetectionsGate:
         """See :class:`Gate`."""
         candidates, another = reading.candidates, None
         if candidates is None:
-            finding = self._finder.finding(work, reading.phrase)
+            several = None
+            if self._detector is not None:
+                several = self._detector.decide(work, dialog, reading).ambiguity.probability
+            finding = self._finder.finding(work, reading.phrase, several)
             candidates, another = finding.candidates, finding.another
         work.check()
         attention = self._attention(work, reading.phrase)

@@ -67,18 +67,19 @@ class Parts:
     def gate(self, settings: Settings) -> Gate:
         """The gate that decides under these settings."""
         config = self._checkpoint.config
-        if settings.gate == 'detections':
+        by_detector = by_decoder = None
+        if settings.gate in ('detector', 'both', 'weighed') and self.detector is not None:
+            calibration = Calibration(config.temperature, settings.threshold)
+            by_detector = DetectorGate(self.detector, calibration)
+        if settings.gate in ('detections', 'weighed'):
             return DetectionsGate(
                 self.finder,
                 self._checkpoint.backbone,
                 self._checkpoint.adapters,
                 config.prompts,
                 config.block,
+                by_detector,
             )
-        by_detector = by_decoder = None
-        if settings.gate in ('detector', 'both') and self.detector is not None:
-            calibration = Calibration(config.temperature, settings.threshold)
-            by_detector = DetectorGate(self.detector, calibration)
         if settings.gate in ('decoder', 'both') and self.decoder is not None:
             by_decoder = DecoderGate(self.decoder)
         if by_detector is not None and by_decoder is not None:

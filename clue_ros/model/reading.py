@@ -13,7 +13,7 @@ from clue_ros.core.locations import decode_box, encode_box
 from clue_ros.core.matching import MatchKind, match_reply
 from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Question
-from clue_ros.model.candidates import CandidateFinder, Finding
+from clue_ros.model.candidates import CandidateFinder
 from clue_ros.model.decoder import Decoder
 from clue_ros.model.describe import Describer
 from clue_ros.model.work import Work
@@ -159,8 +159,7 @@ class Reader:
         return known
 
     def _recognise(self, work: Work, phrase: str, boxes: tuple[Box, ...]) -> tuple[Candidate, ...]:
-        finding: Finding | None = work.view.recall(('finding', phrase))
-        found = {one.box: one for one in finding.candidates} if finding else {}
+        found = {one.box: one for one in self._finder.found(work, phrase)}
         if all(box in found for box in boxes):
             return tuple(found[box] for box in boxes)
         plain = [_plain_candidate(box, phrase, work) for box in boxes]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clue_ros.core.dialog import MAX_EXCHANGES
 from clue_ros.core.errors import SettingsError
 
-GATES = ('detector', 'decoder', 'both', 'detections')
+GATES = ('detector', 'decoder', 'both', 'detections', 'weighed')
 ASKERS = ('free', 'composed')
 
 
@@ -19,7 +19,8 @@ class Settings:
     Attributes:
         gate: who decides whether a request is ambiguous: the ``detector`` (Fig. 2), the ``decoder``
             (Algorithm 1), ``both`` (ask only where both would), or the ``detections``, which needs
-            no training: several verified boxes are several candidates.
+            no training: several verified boxes are several candidates; ``weighed``: the same, and
+            the detector's probability tells how hard to look for a second one.
         asker: ``free``, questions decoded with adapter B, or ``composed`` from the candidates.
         threshold: the detector calls a request ambiguous from this probability on, in [0, 1].
         max_turns: questions a dialog may ask before it must ground.
@@ -64,7 +65,7 @@ def check_served(settings: Settings, *, has_detector: bool, has_decoder: bool) -
         SettingsError: all settings that need a missing part.
     """
     problems = []
-    if settings.gate in ('detector', 'both') and not has_detector:
+    if settings.gate in ('detector', 'both', 'weighed') and not has_detector:
         problems.append(f'gate {settings.gate}: the model has no trained detector')
     if settings.gate in ('decoder', 'both') and not has_decoder:
         problems.append(f'gate {settings.gate}: the model has no decoder adapter')

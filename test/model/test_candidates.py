@@ -205,6 +205,41 @@ def test_another_is_the_fit_of_the_second_best(
     assert (len(found.candidates) > 1) == (another >= 0.5)
 
 
+@pytest.mark.parametrize(
+    ('several', 'another'),
+    [(None, 0.4), (0.5, 0.4), (0.95, 0.62), (1.0, 0.84), (0.01, 0.14), (0.0, 0.08)],
+)
+def test_other_evidence_weighs_the_second_object(backbone, work, detections, several, another):
+    looks = lambda x, words: Description('mug', {'mug': 1.0 if x < 30 else 0.1})  # noqa: E731
+    detections([boxed(5), boxed(50)], looks)
+    found = finder_of(backbone).finding(work, 'mug', several)
+    assert found.another == pytest.approx(another, abs=0.01)
+    assert places_of(found.candidates) == ([5, 50] if another > 0.5 else [5])
+
+
+def test_evidence_of_several_makes_nothing_fit(backbone, work, detections):
+    detections([boxed(5), boxed(50)], lambda x, words: Description('mug', {'mug': 0.1}))
+    assert finder_of(backbone).finding(work, 'mug', 1.0).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ('several', 'found', 'lists'),
+    [
+        (None, True, [('mug', EVERYTHING)]),
+        (0.5, True, [('mug', EVERYTHING)]),
+        (0.05, True, [('mug',)]),
+        (0.05, False, [('mug',), (EVERYTHING,)]),
+    ],
+)
+def test_everything_is_gone_through_where_several_may_fit_or_nothing_does(
+    backbone, work, detections, several, found, lists
+):  # fmt: skip
+    there = {'mug': [boxed(5)] if found else [], EVERYTHING: [boxed(5), boxed(50)]}
+    asked = detections(there, shown(mug=5))
+    assert places_of(finder_of(backbone).finding(work, 'mug', several).candidates) == [5]
+    assert asked == lists
+
+
 def test_nothing_seen_is_nothing_ambiguous(backbone, work, detections):
     detections([boxed(5)], shown(bowl=5), more=0.2)
     found = finder_of(backbone).finding(work, 'mug')

@@ -13,7 +13,6 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.locations import encode_box
 from clue_ros.core.turn import Question
 from clue_ros.core.wording import OPEN_QUESTION, compose_question
-from clue_ros.model.candidates import Finding
 from clue_ros.model.decoding import Decoded
 from clue_ros.model.describe import Description
 from clue_ros.model.reading import Reader
@@ -40,12 +39,15 @@ class Finder:
     """Finds what a table says, and remembers what it was asked."""
 
     def __init__(self, **found):
-        self.found = {'mug': (RED, BLUE, FAR), **{k.replace('_', ' '): v for k, v in found.items()}}
+        self.known = {'mug': (RED, BLUE, FAR), **{k.replace('_', ' '): v for k, v in found.items()}}
         self.asked = []
 
     def find(self, work, phrase):
         self.asked.append(phrase)
-        return self.found.get(phrase, ())
+        return self.known.get(phrase, ())
+
+    def found(self, work, phrase):
+        return work.view.recall(('found', phrase)) or ()
 
 
 class Describer:
@@ -83,7 +85,7 @@ def dialog_of(*exchanges, instruction='get the mug'):
 
 
 def read(work, dialog, finder=None, decoder=None):
-    work.view.remember(('finding', 'mug'), Finding((RED, BLUE, FAR), 1.0))
+    work.view.remember(('found', 'mug'), (RED, BLUE, FAR))
     return Reader(finder or Finder(), Describer(), decoder).read(work, dialog)
 
 
