@@ -197,9 +197,7 @@ def test_descriptions_are_read(text, expected):
         ('mug', 'small', 'mug'),
     ],
 )
-def test_a_candidate_is_called_by_its_colour_and_the_kind_asked_for(
-    label, description, name
-):
+def test_a_candidate_is_called_by_its_colour_and_the_kind_asked_for(label, description, name):
     assert candidate(description, 0, label=label).name == name
 
 
