@@ -138,7 +138,8 @@ def _lora_sweep(args: argparse.Namespace, samples: Mapping[str, Any]) -> dict[st
     dialogs = {'train': session.dialogs('train', settings.dialogs), **samples}
     pictures = [sample for part in dialogs.values() for sample in part]
     table = FeatureTable(session.backbone, pictures, torch.float16)
-    bench = Bench(session.accelerator, session.backbone, table, (), (), samples, args.out)
+    parts = session.accelerator, session.backbone, table
+    bench = Bench(*parts, (), (), samples, args.out, args.resume)
     return sweep_lora(bench, settings, dialogs)
 
 
@@ -167,8 +168,9 @@ def _variants(args: argparse.Namespace) -> dict[str, Any]:
 
     settings = _settings(args, args.config, DetectorSettings)
     joint = _settings(args, args.joint, JointSettings) if args.joint else None
+    spoken = joint.dialogs if joint else 0
     bench, dialogs, record = open_bench(
-        settings, args.data, args.n, args.out, dialogs=joint.dialogs if joint else 0
+        settings, args.data, args.n, args.out, dialogs=spoken, resume=args.resume
     )
     rows = sweep_variants(bench, settings, joint, dialogs, args.names)
     return record | {'steps': settings.loop.steps, 'variants': rows}
@@ -180,7 +182,7 @@ def _layers(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.training.sweeps import open_bench, sweep_layers
 
     settings = _settings(args, args.config, DetectorSettings)
-    bench, _, record = open_bench(settings, args.data, args.n, args.out)
+    bench, _, record = open_bench(settings, args.data, args.n, args.out, resume=args.resume)
     report = record | {'steps': settings.loop.steps, 'layers': sweep_layers(bench, settings)}
     if args.plot:
         plot_layers(report, args.plot)

@@ -116,3 +116,4 @@ def _training(parser: argparse.ArgumentParser, text: str, *, required: bool = Tr
     parser.add_argument(
         '--out', type=Path, default=Path('runs/sweep'), help='receives curves and states'
     )
+    parser.add_argument('--resume', action='store_true', help='go on from the states in --out')

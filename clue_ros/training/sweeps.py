@@ -31,6 +31,7 @@ from clue_ros.training.detector import DetectorSettings
 from clue_ros.training.joint import JointSettings
 from clue_ros.training.pairs import dialog_pairs
 from clue_ros.training.run import Run
+from clue_ros.training.state import TENSORS
 
 Dialogs = Mapping[str, Sequence[Sample]]
 TEST_SPLITS = ('test', 'shifted')
@@ -49,6 +50,7 @@ class Bench:
         train, val: labelled requests.
         tests: labelled requests by split.
         folder: a subfolder per row receives its curve and state.
+        resume: a row whose state lies there goes on from it.
     """
 
     accelerator: Accelerator
@@ -58,10 +60,21 @@ class Bench:
     val: Sequence[Sample]
     tests: Mapping[str, Sequence[Sample]]
     folder: Path
+    resume: bool = False
+
+    def resumes(self, name: str) -> bool:
+        """Whether a row goes on from an earlier state."""
+        return self.resume and (self.folder / name / TENSORS).is_file()
 
 
 def open_bench(
-    settings: DetectorSettings, data: str, count: int, folder: Path, *, dialogs: int = 0
+    settings: DetectorSettings,
+    data: str,
+    count: int,
+    folder: Path,
+    *,
+    dialogs: int = 0,
+    resume: bool = False,
 ) -> tuple[Bench, Dialogs, dict[str, Any]]:
     """Load everything that a comparison of detectors needs.
 
@@ -71,6 +84,7 @@ def open_bench(
         count: requests per test split.
         folder: receives curves and states.
         dialogs: annotated training dialogs, for the joint variant.
+        resume: rows go on from the states in ``folder``.
 
     Returns:
         the bench, annotated dialogs by split (none without ``dialogs``), and the record of the run.
@@ -89,7 +103,7 @@ def open_bench(
     parts = [train, val, *tests.values(), *spoken.values()]
     pictures = [sample for part in parts for sample in part]
     table = FeatureTable(session.backbone, pictures, torch.float16)
-    bench = Bench(session.accelerator, session.backbone, table, train, val, tests, folder)
+    bench = Bench(session.accelerator, session.backbone, table, train, val, tests, folder, resume)
     return bench, spoken, run_record(settings.run.backbone, splits)
 
 
@@ -156,7 +170,13 @@ def train_and_score(bench: Bench, settings: DetectorSettings, name: str) -> dict
     adapters = Adapters(bench.backbone)
     detector = detector_training.make_detector(bench.backbone, settings, adapters)
     detector_training.train_detector(
-        bench.accelerator, detector, settings, bench.train, bench.table, bench.folder / name
+        bench.accelerator,
+        detector,
+        settings,
+        bench.train,
+        bench.table,
+        bench.folder / name,
+        resume=bench.resumes(name),
     )
     row = score_detector(bench, detector, settings)
     adapters.remove(DETECTOR)
@@ -177,6 +197,7 @@ def _train_and_score_joint(
         bench.train,
         bench.table,
         bench.folder / JOINT,
+        resume=bench.resumes(JOINT),
     )
     row = score_detector(bench, detector, settings.detector())
     row['guesser'] = _guess(bench, adapters, settings.prompts, dialogs)
@@ -198,6 +219,7 @@ def _train_and_guess(
         dialog_pairs(dialogs['train']),
         bench.table,
         bench.folder / name,
+        resume=bench.resumes(name),
     )
     scores = _guess(bench, adapters, settings.prompts, dialogs)
     adapters.remove(DECODER)

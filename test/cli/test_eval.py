@@ -275,6 +275,12 @@ def test_variants_and_layers_have_their_rows(
         assert row['test'].keys() >= AMBIGUITY
         assert row['shifted'].keys() >= AMBIGUITY
         assert row['trained_parameters'] > 0
+    joint = report['variants']['joint']
+    assert joint['guesser']['test'].keys() == joint['guesser_alone']['test'].keys()
+    rows = ['half-full-cnn', 'joint']
+    more = ['--joint', str(parts / 'joint.yaml'), '--resume', '--names', *rows]
+    again = evaluate(results, model, data, 'variants', *common, *more)
+    assert again['variants'] == {name: report['variants'][name] for name in rows}
     report = evaluate(
         results, model, data, 'layers', *common, '--plot', str(results / 'layers.png')
     )
