@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,13 @@ from clue_ros.training.detector import DetectorSettings
 from clue_ros.training.joint import JointSettings
 from clue_ros.training.pairs import dialog_pairs
 from clue_ros.training.run import Run
+from clue_ros.training.settings import as_mapping
 from clue_ros.training.state import TENSORS
 
 Dialogs = Mapping[str, Sequence[Sample]]
 TEST_SPLITS = ('test', 'shifted')
+ROW = 'row.json'
+"""A finished row, in its folder."""
 TABLE_III = ((16, 32), (8, 16), (16, 8))
 """(r, alpha) of Table III."""
 
@@ -50,7 +55,7 @@ class Bench:
         train, val: labelled requests.
         tests: labelled requests by split.
         folder: a subfolder per row receives its curve and state.
-        resume: a row whose state lies there goes on from it.
+        resume: a row whose state lies there goes on from it, and what is finished is only read.
     """
 
     accelerator: Accelerator
@@ -65,6 +70,21 @@ class Bench:
     def resumes(self, name: str) -> bool:
         """Whether a row goes on from an earlier state."""
         return self.resume and (self.folder / name / TENSORS).is_file()
+
+    def row(self, name: str, settings: Any, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A row as it was finished earlier under the same settings, else made now and kept."""
+        path = self.folder / name / ROW
+        origin = {
+            'settings': as_mapping(settings),
+            'n': {split: len(samples) for split, samples in self.tests.items()},
+        }
+        if self.resume and path.is_file():
+            kept = json.loads(path.read_text('utf-8'))
+            if kept.get('origin') == json.loads(json.dumps(origin)):
+                return dict(kept['row'])
+        row = make()
+        path.write_text(json.dumps({'origin': origin, 'row': row}, indent=1) + '\n', 'utf-8')
+        return row
 
 
 def open_bench(
@@ -132,7 +152,8 @@ def sweep_variants(
         if VARIANTS[name].tuned == 'decoder':
             if joint is None:
                 continue
-            rows[name] = _train_and_score_joint(bench, joint, dialogs or {})
+            make = functools.partial(_train_and_score_joint, bench, joint, dialogs or {})
+            rows[name] = bench.row(name, joint, make)
         else:
             rows[name] = train_and_score(bench, dataclasses.replace(settings, variant=name), name)
     return rows
@@ -160,13 +181,18 @@ def sweep_lora(bench: Bench, settings: DecoderSettings, dialogs: Dialogs) -> dic
     rows: dict[str, Any] = {}
     for rank, alpha in TABLE_III:
         chosen = dataclasses.replace(settings, rank=rank, alpha=alpha)
-        scores = _train_and_guess(bench, chosen, dialogs, f'r{rank}-a{alpha}')
-        rows[f'r{rank}-a{alpha}'] = {'rank': rank, 'alpha': alpha, **scores}
+        name = f'r{rank}-a{alpha}'
+        guess = functools.partial(_train_and_guess, bench, chosen, dialogs, name)
+        rows[name] = {'rank': rank, 'alpha': alpha, **bench.row(name, chosen, guess)}
     return rows
 
 
 def train_and_score(bench: Bench, settings: DetectorSettings, name: str) -> dict[str, Any]:
     """One row: train a fresh detector, calibrate it on validation, score it on the test splits."""
+    return bench.row(name, settings, lambda: _train_and_score(bench, settings, name))
+
+
+def _train_and_score(bench: Bench, settings: DetectorSettings, name: str) -> dict[str, Any]:
     adapters = Adapters(bench.backbone)
     detector = detector_training.make_detector(bench.backbone, settings, adapters)
     detector_training.train_detector(

@@ -277,10 +277,18 @@ def test_variants_and_layers_have_their_rows(
         assert row['trained_parameters'] > 0
     joint = report['variants']['joint']
     assert joint['guesser']['test'].keys() == joint['guesser_alone']['test'].keys()
-    rows = ['half-full-cnn', 'joint']
+    rows = ['joint']
     more = ['--joint', str(parts / 'joint.yaml'), '--resume', '--names', *rows]
     again = evaluate(results, model, data, 'variants', *common, *more)
     assert again['variants'] == {name: report['variants'][name] for name in rows}
+    path = results / 'sweep' / 'joint' / 'row.json'
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps(kept | {'row': {'block': 1, 'trained_parameters': 0}}))
+    read = evaluate(results, model, data, 'variants', *common, *more)
+    assert read['variants']['joint']['trained_parameters'] == 0, 'what is finished is only read'
+    path.write_text(json.dumps({'origin': {}, 'row': {}}))
+    made = evaluate(results, model, data, 'variants', *common, *more)
+    assert made['variants']['joint'] == report['variants']['joint'], 'of other settings: made anew'
     report = evaluate(
         results, model, data, 'layers', *common, '--plot', str(results / 'layers.png')
     )
