@@ -34,7 +34,6 @@ from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
-from clue_ros.training.state import load_parameters
 
 HEAD = 'head.safetensors'
 
@@ -54,8 +53,6 @@ class DetectorSettings:
         batch_size: over all processes.
         samples, val_samples: so many training and validation requests, at most.
         later_turns: share of them that are dialogs with at least one reply.
-        start_adapter: folder of another detector's training, whose adapter this one begins with;
-            unlike ``loop.start`` it leaves the head fresh, so that the variants may differ.
         max_false_alarms: the threshold is the one with the best validation F1 within this rate.
     """
 
@@ -73,15 +70,12 @@ class DetectorSettings:
     samples: int = 20_000
     val_samples: int = 2_000
     later_turns: float = 0.2
-    start_adapter: str = ''
     max_false_alarms: float = 0.07
     prompts: Prompts = field(default_factory=Prompts)
 
     def problems(self) -> list[str]:
         """Values out of range, one line each."""
         found = []
-        if self.start_adapter and (self.loop.start or not self.rank):
-            found.append('start_adapter: not together with loop.start or rank 0')
         if self.variant not in VARIANTS or VARIANTS[self.variant].tuned == 'decoder':
             names = [name for name, variant in VARIANTS.items() if variant.tuned != 'decoder']
             found.append(f'variant: expected one of {", ".join(names)}, got {self.variant!r}')
@@ -136,7 +130,7 @@ def run(
             settings,
             calibration,
             measured,
-            session.provenance(train, settings.loop.start or settings.start_adapter),
+            session.provenance(train, settings.loop.start),
             out,
         )
         print(f'{settings.variant}: validation {json.dumps(measured)}', file=sys.stderr)
@@ -189,8 +183,6 @@ def train_detector(
     """Binary cross-entropy of section III-B.1 on adapter A and the head; all else is frozen."""
     lora = trainable(detector.adapters, DETECTOR)
     head = dict(detector.head.named_parameters(prefix='head')) if detector.head else {}
-    if settings.start_adapter and not resume:
-        load_parameters(Path(settings.start_adapter), lora)
     optimizer = torch.optim.AdamW(
         [
             {'params': list(lora.values()), 'lr': settings.lora_rate},
