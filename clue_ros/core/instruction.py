@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from clue_ros.core.candidates import COLOURS, SIZES, words_of
+from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
 from clue_ros.core.clauses import SILENT, last_correction
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
@@ -106,8 +106,9 @@ def noun_phrase(instruction: str) -> str:
 def refine_phrase(phrase: str, reply: str) -> str:
     """What to look for after a reply: "mug" and "no, the green one" make "green mug".
 
-    The reply's own noun replaces the phrase; where it has none ("the green one", "next to the
-    bowl"), the phrase lends its noun, and gives up its adjectives of the same sort.
+    The reply's own noun replaces the phrase, or narrows it where it named no kind: "black thing"
+    and "the box" make "black box". Where the reply has none ("the green one", "next to the bowl"),
+    the phrase lends its noun. Adjectives of the same sort as the reply's are given up.
     """
     said = last_correction(reply.strip())
     content = noun_phrase(_REPLY_LEAD.sub('', said))
@@ -119,13 +120,15 @@ def refine_phrase(phrase: str, reply: str) -> str:
     words = [word for word in words_of(thing) if word not in _EMPTY]
     adjectives = [word for word in words if word in _ADJECTIVES]
     names_itself = len(adjectives) < len(words) and not _ONE.search(thing)
-    if names_itself:
-        return content
     kept = [
         word
         for word in phrase.split()
         if not any(word in sort and sort & set(adjectives) for sort in (COLOURS, SIZES.keys()))
     ]
+    if names_itself:
+        is_generic = Appearance.of(split_relation(phrase)[0]).kind in GENERIC_NOUNS
+        lent = [word for word in kept if word in _ADJECTIVES] if is_generic else []
+        return ' '.join(part for part in (rank, *lent, *words, place) if part) if lent else content
     return ' '.join(part for part in (rank, *words, *kept, place) if part)
 
 

@@ -253,7 +253,8 @@ def _attention(report: Report) -> str:
 
 
 _SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
-    'ambiguity': ('Ambiguity, attention-CNN', _ambiguity),
+    'ambiguity': ("Ambiguity, the model's detector", _ambiguity),
+    'ambiguity-cnn': ('Ambiguity, attention-CNN', _ambiguity),
     'gate': ('Ambiguity, the gate that decides', _ambiguity),
     'grounding': ('Grounding, guesser', _grounding),
     'dialog': ('Dialog', _dialog),

@@ -92,6 +92,12 @@ def test_words_that_single_out(phrase, expected):
         ('mug', 'the red one, no wait, the blue one', 'blue mug'),
         ('mug', 'not the red one but the green one', 'green mug'),
         ('mug', 'not these, the bottle', 'bottle'),
+        ('black thing', 'the box', 'black box'),
+        ('black thing', 'the red box', 'red box'),
+        ('small object', 'the red box on the left', 'small red box on the left'),
+        ('big black object', 'the second bottle', 'second big black bottle'),
+        ('thing', 'the box', 'box'),
+        ('black mug', 'the box', 'box'),
     ],
 )
 def test_a_reply_refines_what_is_looked_for(phrase, reply, refined):
