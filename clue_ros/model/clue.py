@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clue_ros.core.candidates import Candidate, best
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import (
     BusyError,
@@ -23,11 +22,9 @@ from clue_ros.core.errors import (
     SettingsError,
     UnanswerableError,
 )
-from clue_ros.core.locations import decode_box
 from clue_ros.core.policy import Policy
 from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Ambiguity, Grounding, Question, Turn
-from clue_ros.model.asking.free import question_of
 from clue_ros.model.checkpoint import (
     Checkpoint,
     backbone_source,
@@ -36,11 +33,10 @@ from clue_ros.model.checkpoint import (
 )
 from clue_ros.model.checkpoint_config import EMBEDDED_BACKBONE, CheckpointConfig
 from clue_ros.model.decoding import Cancel
-from clue_ros.model.gates import Decision, reading_decision
-from clue_ros.model.outcomes import asked, failed, grounded, grounding_of, nothing_fits
+from clue_ros.model.outcomes import asked, failed, grounded, nothing_fits
 from clue_ros.model.parts import Parts
-from clue_ros.model.reading import Reading
 from clue_ros.model.settings import Settings
+from clue_ros.model.stages import Stages
 from clue_ros.model.stopwatch import Stopwatch
 from clue_ros.model.view import ViewCache
 from clue_ros.model.work import Work, stop_if_set
@@ -162,24 +158,22 @@ class Clue:
             policy = Policy(settings.max_turns if max_turns is None else max_turns)
             if _is_cancelled(dialog):
                 return failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
-            reading = self._parts.reader.read(work, dialog)
-            decision = self._decide(work, dialog, reading, settings)
+            stages = Stages.of(self._parts, settings, work, dialog)
+            decision = stages.decide()
             if decision.nothing:
-                return nothing_fits(work, reading, decision)
+                return nothing_fits(work, stages.reading, decision)
             if decision.ambiguous and policy.may_ask(dialog):
                 try:
-                    question = self._ask(work, dialog, reading, decision, settings)
+                    question = stages.ask(decision)
                 except (UnanswerableError, ParseError) as error:
                     return failed(work, error.code, str(error), decision)
                 if question is None:
-                    return nothing_fits(work, reading, decision)
+                    return nothing_fits(work, stages.reading, decision)
                 if not policy.is_repeated(dialog, question.text):
                     return asked(work, question, decision)
-            grounding = self._ground(
-                work, dialog, reading, decision, settings, forced=decision.ambiguous
-            )
+            grounding = stages.ground(decision, forced=decision.ambiguous)
             if grounding is None:
-                return nothing_fits(work, reading, decision)
+                return nothing_fits(work, stages.reading, decision)
             return grounded(work, grounding, decision)
 
     def detect(
@@ -188,8 +182,7 @@ class Clue:
         """Whether a request is ambiguous on an image, and where it is confused."""
         dialog = _dialog(text)
         with self._serving(image, cancel) as (work, settings):
-            reading = self._parts.reader.read(work, dialog)
-            ambiguity = self._decide(work, dialog, reading, settings).ambiguity
+            ambiguity = Stages.of(self._parts, settings, work, dialog).decide().ambiguity
             return dataclasses.replace(ambiguity, timings=work.clock.timings())
 
     def ground(
@@ -198,8 +191,7 @@ class Clue:
         """The box that a dialog means, without asking; None where nothing fits."""
         dialog = _dialog(dialog)
         with self._serving(image, cancel) as (work, settings):
-            reading = self._parts.reader.read(work, dialog)
-            return self._ground(work, dialog, reading, None, settings, forced=False)
+            return Stages.of(self._parts, settings, work, dialog).ground()
 
     def ask(
         self,
@@ -217,11 +209,11 @@ class Clue:
         """
         dialog = _dialog(dialog)
         with self._serving(image, cancel, on_token) as (work, settings):
-            reading = self._parts.reader.read(work, dialog)
-            question = self._ask(work, dialog, reading, None, settings)
+            stages = Stages.of(self._parts, settings, work, dialog)
+            question = stages.ask()
             if question is None:
                 raise UnanswerableError(
-                    'question', expected='objects to tell apart', got=f'no {reading.phrase}'
+                    'question', expected='objects to tell apart', got=f'no {stages.reading.phrase}'
                 )
             return question
 
@@ -231,10 +223,9 @@ class Clue:
         """
         image = np.zeros((64, 64, 3), dtype=np.uint8)
         with self._serving(image, None) as (work, settings):
-            dialog = Dialog('get the mug')
-            reading = self._parts.reader.read(work, dialog)
-            self._decide(work, dialog, reading, settings)
-            self._ground(work, dialog, reading, None, settings, forced=False)
+            stages = Stages.of(self._parts, settings, work, Dialog('get the mug'))
+            stages.decide()
+            stages.ground()
             timings = work.clock.timings()
         self._views.clear()
         return timings
@@ -254,93 +245,6 @@ class Clue:
             adapters=checkpoint.adapters,
             head=checkpoint.head,
         )
-
-    # ------------------------------------------------------------------ the steps of one turn
-    def _decide(self, work: Work, dialog: Dialog, reading: Reading, settings: Settings) -> Decision:
-        """Ambiguous, clear, or nothing there: by the replies where they say it, else by the
-        gate.
-        """
-        settled = reading_decision(work, dialog, reading)
-        return settled or self._parts.gate(settings).decide(work, dialog, reading)
-
-    def _ask(
-        self,
-        work: Work,
-        dialog: Dialog,
-        reading: Reading,
-        decision: Decision | None,
-        settings: Settings,
-    ) -> Question | None:
-        """The next question; None where nothing fits the request.
-
-        Raises:
-            UnanswerableError: no question could separate the candidates.
-            ParseError: the decoded question holds no words.
-        """
-        if settings.asker == 'free' and decision is not None and decision.answer is not None:
-            # The gate has let the decoder speak already: its answer is the question.
-            question: Question | None = question_of(decision.answer.text)
-        elif settings.asker == 'free':
-            question = self._parts.asker(settings).ask(work, dialog, ())
-        else:
-            candidates = self._candidates(work, reading, decision)
-            if not candidates and not reading.rejected:
-                return None
-            question = self._parts.asker(settings).ask(work, dialog, candidates)
-        if question is None:
-            raise UnanswerableError(
-                'question',
-                expected='something that tells the candidates apart',
-                got='candidates that look alike',
-                remedy='Move one of them, or point at the right one.',
-            )
-        return dataclasses.replace(question, timings=work.clock.timings())
-
-    def _ground(
-        self,
-        work: Work,
-        dialog: Dialog,
-        reading: Reading,
-        decision: Decision | None,
-        settings: Settings,
-        *,
-        forced: bool,
-    ) -> Grounding | None:
-        """The box: of the object that the replies settled, else by adapter B, else the best
-        detection; measured again where the settings say so.
-        """
-        decoder = self._parts.decoder
-        if reading.settled is not None:
-            found = reading.settled
-        elif decoder is None or settings.gate in ('detections', 'weighed'):
-            candidates = self._candidates(work, reading, decision)
-            if not candidates:
-                return None
-            found = best(candidates)
-        else:
-            said = decision.answer if decision is not None else None
-            answer = said if said is not None and said.boxes else decoder.ground(work, dialog)
-            if not answer.boxes:
-                return None
-            found = Candidate(
-                decode_box(answer.boxes[0], work.view.width, work.view.height),
-                answer.boxes[0],
-                label=reading.phrase,
-                score=answer.score,
-            )
-        if work.second_look:
-            found = self._parts.second_look(work, found, reading.phrase)
-        return grounding_of(work, dialog, found, forced=forced)
-
-    def _candidates(
-        self, work: Work, reading: Reading, decision: Decision | None
-    ) -> tuple[Candidate, ...]:
-        """What still fits: as the replies or the gate left it, else looked for now."""
-        if decision is not None and decision.candidates is not None:
-            return decision.candidates
-        if reading.candidates is not None:
-            return reading.candidates
-        return self._parts.finder.find(work, reading.phrase)
 
     @contextmanager
     def _serving(

@@ -147,7 +147,8 @@ def _run_last_block(
     """A block for the tokens at ``index`` alone, whose keys and values are those of all tokens."""
     layer = backbone.layers[block]
     normed = rms_norm(layer.input_layernorm, hidden)
-    keys, values = project_keys(layer, normed, rotary), project_values(layer, normed)
+    with wide_products(hidden):
+        keys, values = project_keys(layer, normed, rotary), project_values(layer, normed)
     if cache is not None:
         cache.update(keys, values, block)
     if mask is not None and mask.shape[2] > 1:

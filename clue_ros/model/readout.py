@@ -11,6 +11,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.attention import attention_scores
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.block import rms_norm
+from clue_ros.model.half_precision import wide_products
 from clue_ros.model.masks import prefix_mask
 from clue_ros.model.prefix import rotate_at, run_blocks, take_rows
 from clue_ros.model.projections import project_keys, project_queries
@@ -104,9 +105,10 @@ def _row_weights(
     layer = backbone.layers[block]
     normed = rms_norm(layer.input_layernorm, hidden)
     cos, sin = rotate_at(backbone, hidden, batch.positions)
-    keys = project_keys(layer, normed, (cos, sin))
     at_rows = take_rows(cos, index), take_rows(sin, index)
-    queries = project_queries(layer, take_rows(normed, index), at_rows)
+    with wide_products(hidden):
+        keys = project_keys(layer, normed, (cos, sin))
+        queries = project_queries(layer, take_rows(normed, index), at_rows)
     attention = layer.self_attn
     scores = attention_scores(
         queries,

@@ -1,0 +1,118 @@
+"""The stages of one turn: decide, ask, ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from clue_ros.core.candidates import Candidate, best
+from clue_ros.core.dialog import Dialog
+from clue_ros.core.errors import UnanswerableError
+from clue_ros.core.locations import decode_box
+from clue_ros.core.turn import Grounding, Question
+from clue_ros.model.asking.free import question_of
+from clue_ros.model.gates import Decision, reading_decision
+from clue_ros.model.outcomes import grounding_of
+from clue_ros.model.parts import Parts
+from clue_ros.model.reading import Reading
+from clue_ros.model.settings import Settings
+from clue_ros.model.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What one call may do with its dialog.
+
+    Attributes:
+        parts: of the checkpoint.
+        settings: of this moment.
+        work: the call.
+        dialog: so far.
+        reading: what its replies have settled.
+    """
+
+    parts: Parts
+    settings: Settings
+    work: Work
+    dialog: Dialog
+    reading: Reading
+
+    @classmethod
+    def of(cls, parts: Parts, settings: Settings, work: Work, dialog: Dialog) -> Stages:
+        """The stages of a dialog, its replies read."""
+        return cls(parts, settings, work, dialog, parts.reader.read(work, dialog))
+
+    def decide(self) -> Decision:
+        """Ambiguous, clear, or nothing there: by the replies where they say it, else by the
+        gate.
+        """
+        settled = reading_decision(self.work, self.dialog, self.reading)
+        gate = self.parts.gate(self.settings)
+        return settled or gate.decide(self.work, self.dialog, self.reading)
+
+    def ask(self, decision: Decision | None = None) -> Question | None:
+        """The next question; None where nothing fits the request.
+
+        Raises:
+            UnanswerableError: no question could separate the candidates.
+            ParseError: the decoded question holds no words.
+        """
+        asker = self.parts.asker(self.settings)
+        if self.settings.asker == 'free' and decision is not None and decision.answer is not None:
+            # The gate has let the decoder speak already: its answer is the question.
+            question: Question | None = question_of(decision.answer.text)
+        elif self.settings.asker == 'free':
+            question = asker.ask(self.work, self.dialog, ())
+        else:
+            candidates = self._candidates(decision)
+            if not candidates and not self.reading.rejected:
+                return None
+            question = asker.ask(self.work, self.dialog, candidates)
+        if question is None:
+            raise UnanswerableError(
+                'question',
+                expected='something that tells the candidates apart',
+                got='candidates that look alike',
+                remedy='Move one of them, or point at the right one.',
+            )
+        return replace(question, timings=self.work.clock.timings())
+
+    def ground(self, decision: Decision | None = None, *, forced: bool = False) -> Grounding | None:
+        """The box: of the object that the replies settled, else by adapter B, else the best
+        detection; measured again where the settings say so. None where nothing fits.
+
+        Args:
+            decision: of the gate, where it was asked.
+            forced: the box is given although the request is ambiguous.
+        """
+        decoder, view = self.parts.decoder, self.work.view
+        if self.reading.settled is not None:
+            found = self.reading.settled
+        elif decoder is None or self.settings.gate in ('detections', 'weighed'):
+            candidates = self._candidates(decision)
+            if not candidates:
+                return None
+            found = best(candidates)
+        else:
+            said = decision.answer if decision is not None else None
+            answer = (
+                said if said is not None and said.boxes else decoder.ground(self.work, self.dialog)
+            )
+            if not answer.boxes:
+                return None
+            found = Candidate(
+                decode_box(answer.boxes[0], view.width, view.height),
+                answer.boxes[0],
+                label=self.reading.phrase,
+                score=answer.score,
+            )
+        if self.work.second_look:
+            found = self.parts.second_look(self.work, found, self.reading.phrase)
+        return grounding_of(self.work, self.dialog, found, forced=forced)
+
+    def _candidates(self, decision: Decision | None) -> tuple[Candidate, ...]:
+        """What still fits: as the replies or the gate left it, else looked for now."""
+        if decision is not None and decision.candidates is not None:
+            return decision.candidates
+        if self.reading.candidates is not None:
+            return self.reading.candidates
+        return self.parts.finder.find(self.work, self.reading.phrase)
