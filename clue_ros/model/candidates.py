@@ -136,9 +136,7 @@ class CandidateFinder:
         known: Finding | None = work.view.recall(key)
         if known is None:
             search = _Search(work, several, self._everything if everything else ())
-            relation = relation_of(phrase)
-            known = None if relation is None else self._related(search, relation)
-            known = self._alike(search, phrase) if known is None else known
+            known = self._find(search, phrase)
             work.view.remember(key, known)
             work.view.remember(('found', phrase), known)
         return known
@@ -147,6 +145,11 @@ class CandidateFinder:
         """What the last search for a phrase found, none where there was none."""
         known: Finding | None = work.view.recall(('found', phrase))
         return known.candidates if known else ()
+
+    def _find(self, search: _Search, phrase: str) -> Finding:
+        relation = relation_of(phrase)
+        found = None if relation is None else self._related(search, relation)
+        return self._alike(search, phrase) if found is None else found
 
     def _alike(self, search: _Search, phrase: str) -> Finding:
         """What looks like the phrase; its places are read by the model."""

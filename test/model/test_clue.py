@@ -81,7 +81,7 @@ def script(monkeypatch):
             return give
 
         finding = Finding(tuple(found), float(len(found) > 1))
-        monkeypatch.setattr(CandidateFinder, '_find', lambda self, work, phrase: finding)
+        monkeypatch.setattr(CandidateFinder, '_find', lambda self, search, phrase: finding)
         monkeypatch.setattr(Decoder, 'choose', answer('choose', choose))
         monkeypatch.setattr(Decoder, 'ask', answer('ask', ask))
         monkeypatch.setattr(Decoder, 'ground', answer('ground', ground))
