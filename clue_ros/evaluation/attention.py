@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clue_ros.core.errors import SettingsError
 from clue_ros.core.regions import attention_regions
 from clue_ros.core.turn import Ambiguity, Region
 from clue_ros.datasets.features import FeatureTable
@@ -18,9 +17,10 @@ from clue_ros.evaluation.metrics import with_intervals
 from clue_ros.evaluation.predict import detector_logits, detector_maps
 from clue_ros.imaging.overlay import draw_overlay
 from clue_ros.imaging.sheet import contact_sheet
+from clue_ros.model.adapters import Adapters
 from clue_ros.model.calibration import probabilities
 from clue_ros.model.checkpoint import Checkpoint
-from clue_ros.model.detector import Detector
+from clue_ros.model.detector import DETECTOR, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.parts import Parts
 from clue_ros.model.variants import HALF_LAST_CNN, variant_of
@@ -64,20 +64,17 @@ def evaluate_attention(
 ) -> tuple[dict[str, Any], dict[str, list[Peaks]]]:
     """Scores on the ambiguous ones among ``count`` requests of each split.
 
+    The map is the one that the detector reads, else the base model's, which the gate shows.
+
     Returns:
         per split ``n two_referents two_referents_strict`` with intervals, ``by_phrase_type``, and
         the first share for two random cells and for two random objects; and the peaks by split,
         for pictures.
-
-    Raises:
-        SettingsError: the checkpoint's detector reads no map.
     """
-    detector = Parts(checkpoint).detector or _base_reader(checkpoint)
-    if detector.head is None:
-        raise SettingsError('attention evaluation', ["the model's detector reads no map"])
+    detector = attention_reader(checkpoint)
     report: dict[str, Any] = {
         'block': checkpoint.config.block,
-        'variant': checkpoint.config.variant,
+        'map_of': DETECTOR if detector.adapters.names else 'base model',
     }
     peaks: dict[str, list[Peaks]] = {}
     for split, source in scenes.items():
@@ -90,6 +87,21 @@ def evaluate_attention(
         ]
         report[split] = attention_scores(peaks[split], masks)
     return report, peaks
+
+
+def attention_reader(checkpoint: Checkpoint) -> Detector:
+    """The detector where it reads a map; else one without adapter, whose head is not used."""
+    detector = Parts(checkpoint).detector
+    if detector is not None and detector.head is not None:
+        return detector
+    return Detector(
+        checkpoint.backbone,
+        Adapters(checkpoint.backbone),
+        variant_of(HALF_LAST_CNN),
+        block=checkpoint.config.block,
+        prompts=checkpoint.config.prompts,
+        head=MapHead(),
+    )
 
 
 def find_peaks(sample: SceneSample, attention: Map, masks: Masks) -> Peaks:
@@ -190,18 +202,6 @@ def picture_grid(
         verdict = 'two referents' if peak.hit else 'missed'
         captions.append(f'{verdict}, {len(sample.fitting)} fit')
     return contact_sheet(images, captions, columns=4)
-
-
-def _base_reader(checkpoint: Checkpoint) -> Detector:
-    """Reads the base model's own map, which the detections gate shows; its head is not used."""
-    return Detector(
-        checkpoint.backbone,
-        checkpoint.adapters,
-        variant_of(HALF_LAST_CNN),
-        block=checkpoint.config.block,
-        prompts=checkpoint.config.prompts,
-        head=MapHead(),
-    )
 
 
 def _peak_cell(region: Region, attention: Map, sample: SceneSample) -> tuple[int, int]:

@@ -7,7 +7,12 @@ from collections import defaultdict
 import pytest
 
 from clue_ros.core.boxes import iou
+from clue_ros.core.dialog import Dialog
 from clue_ros.core.turn import TurnStatus
+from clue_ros.datasets.features import FeatureTable
+from clue_ros.datasets.sample import Sample
+from clue_ros.evaluation.attention import attention_reader
+from clue_ros.evaluation.predict import detector_maps
 from clue_ros.model.clue import Clue
 from clue_ros.scenes.descriptions import Description
 from clue_ros.scenes.instructions import make_instructions
@@ -38,6 +43,18 @@ def hits() -> dict[str, list[bool]]:
 
 def _is_plain(description: Description) -> bool:
     return description.relation is None and description.size is None
+
+
+def test_the_measured_attention_is_what_the_gate_shows() -> None:
+    """The detector reads no map, and its adapter must not colour the one that is measured."""
+    clue, scene = Clue.from_pretrained('tiny', device='cpu'), next(iter(ShippedScenes()))
+    height, width = scene.image.shape[:2]
+    sample = Sample('a', 'scene', lambda: scene.image, width, height, Dialog('mug'), 'test')
+    reader = attention_reader(clue.checkpoint)
+    table = FeatureTable(reader.backbone, [sample])
+    shown = clue.detect(scene.image, sample.dialog).attention
+    assert shown.max() == 1.0
+    assert detector_maps(reader, [sample], table)[0] == pytest.approx(shown, abs=1e-4)
 
 
 def test_shipped_scenes_are_in_no_split() -> None:
