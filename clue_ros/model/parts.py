@@ -14,7 +14,13 @@ from clue_ros.model.detector import Detector
 from clue_ros.model.gates import BothGate, DecoderGate, DetectionsGate, DetectorGate, Gate
 from clue_ros.model.reading import Reader
 from clue_ros.model.second_look import SecondLook
-from clue_ros.model.settings import Settings, check_served
+from clue_ros.model.settings import (
+    DECODER_GATES,
+    DETECTIONS_GATES,
+    DETECTOR_GATES,
+    Settings,
+    check_served,
+)
 from clue_ros.model.variants import variant_of
 
 
@@ -68,10 +74,10 @@ class Parts:
         """The gate that decides under these settings."""
         config = self._checkpoint.config
         by_detector = by_decoder = None
-        if settings.gate in ('detector', 'both', 'weighed') and self.detector is not None:
+        if settings.gate in DETECTOR_GATES and self.detector is not None:
             calibration = Calibration(config.temperature, settings.threshold)
             by_detector = DetectorGate(self.detector, calibration)
-        if settings.gate in ('detections', 'weighed'):
+        if settings.gate in DETECTIONS_GATES:
             return DetectionsGate(
                 self.finder,
                 self._checkpoint.backbone,
@@ -80,7 +86,7 @@ class Parts:
                 config.block,
                 by_detector,
             )
-        if settings.gate in ('decoder', 'both') and self.decoder is not None:
+        if settings.gate in DECODER_GATES and self.decoder is not None:
             by_decoder = DecoderGate(self.decoder)
         if by_detector is not None and by_decoder is not None:
             return BothGate(by_detector, by_decoder)

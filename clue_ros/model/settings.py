@@ -9,6 +9,10 @@ from clue_ros.core.dialog import MAX_EXCHANGES
 from clue_ros.core.errors import SettingsError
 
 GATES = ('detector', 'decoder', 'both', 'detections', 'weighed')
+DETECTOR_GATES = frozenset({'detector', 'both', 'weighed'})
+DECODER_GATES = frozenset({'decoder', 'both'})
+DETECTIONS_GATES = frozenset({'detections', 'weighed'})
+"""Gates that hear the detector, the decoder, and those that go by detected candidates."""
 ASKERS = ('free', 'composed')
 
 
@@ -65,9 +69,9 @@ def check_served(settings: Settings, *, has_detector: bool, has_decoder: bool) -
         SettingsError: all settings that need a missing part.
     """
     problems = []
-    if settings.gate in ('detector', 'both', 'weighed') and not has_detector:
+    if settings.gate in DETECTOR_GATES and not has_detector:
         problems.append(f'gate {settings.gate}: the model has no trained detector')
-    if settings.gate in ('decoder', 'both') and not has_decoder:
+    if settings.gate in DECODER_GATES and not has_decoder:
         problems.append(f'gate {settings.gate}: the model has no decoder adapter')
     if settings.asker == 'free' and not has_decoder:
         problems.append('asker free: the model has no decoder adapter')

@@ -14,7 +14,7 @@ from clue_ros.model.gates import Decision, reading_decision
 from clue_ros.model.outcomes import grounding_of
 from clue_ros.model.parts import Parts
 from clue_ros.model.reading import Reading
-from clue_ros.model.settings import Settings
+from clue_ros.model.settings import DETECTIONS_GATES, Settings
 from clue_ros.model.work import Work
 
 
@@ -87,7 +87,7 @@ class Stages:
         decoder, view = self.parts.decoder, self.work.view
         if self.reading.settled is not None:
             found = self.reading.settled
-        elif decoder is None or self.settings.gate in ('detections', 'weighed'):
+        elif decoder is None or self.settings.gate in DETECTIONS_GATES:
             candidates = self._candidates(decision)
             if not candidates:
                 return None

@@ -260,7 +260,11 @@ class ClueClient:
         while not self._met:
             state = self._lifecycle_state(1.0)
             if not self._met and time.monotonic() >= end:
-                raise NotAvailableError(f'clue node under {self._ground.srv_name}', got=state)
+                raise NotAvailableError(
+                    f'clue node under {self._ground.srv_name}',
+                    expected=f'an answer within {_DISCOVERY_S:g} s',
+                    got=state,
+                )
 
     def _absent(self) -> Turn:
         return failed_turn(

@@ -48,6 +48,15 @@ def test_a_node_without_its_model_is_not_ready(client, node):
     assert client.resolve('the cup', timeout=30.0).error_code == ErrorCode.MODEL_NOT_READY
 
 
+def test_a_caller_that_nobody_spins_is_told(node, ros):
+    alone = rclpy.create_node('alone')
+    try:
+        with pytest.raises(NotAvailableError, match='does another thread spin'):
+            ClueClient(alone).ask('the cup', image=image_message(), timeout=30.0)
+    finally:
+        alone.destroy_node()
+
+
 def test_one_turn_after_the_other(client, active):
     asked = client.ask('ambiguous cup', image=image_message(64, 48))
     assert asked.status == Turn.QUESTION
