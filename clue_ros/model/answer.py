@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -30,6 +31,7 @@ class Decoded:
             ``masses`` tells it instead), and of another after each.
         complete: False when the limit of tokens cut it off.
         logits: float32[K] per token over the columns of its scope, when asked for.
+        label_logits: those of each label's tokens, then.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Decoded:
     shares: tuple[float, ...] = ()
     complete: bool = True
     logits: tuple[Tensor, ...] = field(default=(), repr=False, compare=False)
+    label_logits: tuple[tuple[Tensor, ...], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def score(self) -> float:
@@ -96,14 +99,16 @@ class Answer:
 
     def result(self) -> Decoded:
         """The answer as far as it went."""
-        boxes, labels, end = self._boxes_and_labels()
+        boxes, spans = self._boxes_and_labels()
         return Decoded(
             kind=self.walk.kind,
             token_ids=tuple(self._tokens),
-            text=self._read(self._tokens[:end]).strip(),
+            text=self._read(self._tokens[: self._end(spans)]).strip(),
             log_probabilities=tuple(self._log_probabilities),
             boxes=boxes,
-            labels=labels,
+            labels=tuple(
+                self._read(self._tokens[span]).strip().removesuffix(';').strip() for span in spans
+            ),
             scores=tuple(
                 box_score(self._locations[4 * index : 4 * index + 4], bins)
                 for index, bins in enumerate(boxes)
@@ -112,6 +117,7 @@ class Answer:
             shares=tuple(self.walk.shares),
             complete=self.walk.finished,
             logits=tuple(self._logits),
+            label_logits=tuple(tuple(self._logits[span]) for span in spans),
         )
 
     def _token_at(self, scope: Scope, column: int) -> int:
@@ -121,27 +127,33 @@ class Answer:
             return self._words.eos_id
         return int(self._words.location_ids[column])
 
-    def _boxes_and_labels(self) -> tuple[tuple[Bins, ...], tuple[str, ...], int]:
-        """Complete boxes with the words after them, and where the last complete one ends."""
-        starts = [
-            place
-            for place, token in enumerate(self._tokens)
-            if token in self._words.bin_of
-            and (place == 0 or self._tokens[place - 1] not in self._words.bin_of)
-        ]
-        if not starts:
-            return (), (), len(self._tokens)
-        boxes, labels, end = [], [], 0
-        for start, stop in zip(starts, [*starts[1:], len(self._tokens)], strict=True):
+    def _boxes_and_labels(self) -> tuple[tuple[Bins, ...], tuple[slice, ...]]:
+        """Complete boxes, and where the words after each of them stand."""
+        starts = self._starts()
+        boxes, spans = [], []
+        for start, stop in zip(starts, [*starts[1:], len(self._tokens)], strict=False):
             bins = [self._words.bin_of.get(token) for token in self._tokens[start : start + 4]]
             known = [value for value in bins if value is not None]
             if len(known) < 4:
                 break
             boxes.append(check_bins(known))
-            label = self._read(self._tokens[start + 4 : stop])
-            labels.append(label.strip().removesuffix(';').strip())
-            end = stop
-        return tuple(boxes), tuple(labels), end
+            spans.append(slice(start + 4, stop))
+        return tuple(boxes), tuple(spans)
+
+    def _starts(self) -> list[int]:
+        """Where the first location token of each box stands."""
+        return [
+            place
+            for place, token in enumerate(self._tokens)
+            if token in self._words.bin_of
+            and (place == 0 or self._tokens[place - 1] not in self._words.bin_of)
+        ]
+
+    def _end(self, spans: Sequence[slice]) -> int:
+        """Where the text ends: of boxes, after the last complete one."""
+        if spans:
+            return int(spans[-1].stop)
+        return 0 if self._starts() else len(self._tokens)
 
     def _read(self, tokens: list[int]) -> str:
         words = [token for token in tokens if token != self._words.eos_id]

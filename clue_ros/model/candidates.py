@@ -28,13 +28,15 @@ MORE_FROM = 0.3
 UNLIKELY, UNSURE = 0.15, 0.3
 """A listed object is as likely right as wrong when the model gives the phrase's unlikeliest word
 the first probability there; one that the phrase's own list lacks, the second."""
-SEVERAL_FROM = 0.2
+SEVERAL_FROM = 0.3
 """From this probability of several objects on, all that is in view is gone through."""
-SEVERAL_WEIGHT = 0.3
-"""Exponent of the odds of several objects, as they multiply those of a second one."""
+SEVERAL_WEIGHT, SEVERAL_SCALE = 0.3, 0.67
+"""The odds of a second object are multiplied by those of several, to this power, and by this."""
 _CERTAIN = (1e-3, 1 - 1e-3)
 DOUBTFUL = (0.02, 0.8)
 """A word of a probability in between is worth a closer look."""
+IMPOSSIBLE = 0.01
+"""A word that the list of everything in view gives less is not looked for there again."""
 
 _FUNCTION_WORDS_TEXT = """
     a an the of with and or in on at to from for by that which is are this these those any
@@ -83,7 +85,8 @@ class _Search:
             return fit
         low, high = _CERTAIN
         several = min(max(self.several, low), high)
-        odds: float = fit / (1 - fit) * (several / (1 - several)) ** SEVERAL_WEIGHT
+        evidence: float = (several / (1 - several)) ** SEVERAL_WEIGHT * SEVERAL_SCALE
+        odds = fit / (1 - fit) * evidence
         return odds / (1 + odds)
 
 
@@ -101,11 +104,13 @@ class CandidateFinder:
         self, backbone: Backbone, adapters: Adapters, prompts: Prompts, describer: Describer
     ) -> None:
         more_from = EVEN if describer.by_crop else MORE_FROM
-        self._lister = Lister(backbone, adapters, prompts, more_from)
         self._describer = describer
         # Only a description that tells the kind can say what a list left out.
         self._everything = (
             () if describer.by_crop or not prompts.landmarks else (prompts.landmarks,)
+        )
+        self._lister = Lister(
+            backbone, adapters, prompts, more_from, keep_labels=bool(self._everything)
         )
 
     def find(self, work: Work, phrase: str) -> tuple[Candidate, ...]:
@@ -176,6 +181,7 @@ class CandidateFinder:
         sightings = self._lister.sightings(work, dict.fromkeys((*texts, *search.besides)))
         words = {text: self._words_to_verify(text) for text in texts}
         wanted = tuple(dict.fromkeys(word for text in texts for word in words[text]))
+        sightings = [one for one in sightings if self._may_fit(one, words)]
         plain = [sighting.candidate for sighting in sightings]
         if self._describer.by_crop and len(plain) < 2 and not wanted:
             # A description by crop costs an encoding; here it could tell nothing.
@@ -196,6 +202,14 @@ class CandidateFinder:
             ]
             for text in texts
         }
+
+    def _may_fit(self, sighting: Sighting, words: Mapping[str, Sequence[str]]) -> bool:
+        """Whether a sighting is worth a description: some text lists it or might be said of it."""
+        if not sighting.label_logits or any(text in sighting.listed for text in words):
+            return True
+        wanted = [_absolute(needed) for text, needed in words.items() if _is_looks(text, needed)]
+        said = self._describer.likelihoods(sighting.label_logits, sorted(set().union(*wanted)))
+        return any(all(said[word] >= IMPOSSIBLE for word in needed) for needed in wanted)
 
     def _closer(
         self, work: Work, candidates: Sequence[Candidate], first: Sequence[Description]
@@ -226,6 +240,11 @@ class CandidateFinder:
         return tuple(words)
 
 
+def _is_looks(text: str, words: Sequence[str]) -> bool:
+    """Whether a text is about looks alone, so that a description may tell that it fits."""
+    return bool(words) and not split_relation(text)[1]
+
+
 def _absolute(words: Iterable[str]) -> tuple[str, ...]:
     """Those of the words that mean the same in a closer view."""
     return tuple(word for word in words if word not in SIZES)
@@ -247,7 +266,7 @@ def _fit(
     Where something is shows in no description: what a text with a place does not list has no odds.
     """
     listed = text in sighting.listed
-    if not listed and (not words or split_relation(text)[1]):
+    if not listed and not _is_looks(text, words):
         return 0.0
     if not words:
         return 1.0

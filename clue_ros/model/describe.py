@@ -86,12 +86,21 @@ class Describer:
                 keep_logits=bool(words),
             )
             return [
-                Description(
-                    self._text(candidate, answer),
-                    {word: self._likelihood(word, answer) for word in words},
-                )
+                Description(self._text(candidate, answer), self.likelihoods(answer.logits, words))
                 for candidate, answer in zip(candidates, answers, strict=True)
             ]
+
+    def likelihoods(self, logits: Sequence[Tensor], words: Sequence[str]) -> dict[str, float]:
+        """For each word the highest probability that it got at any place of an answer.
+
+        Args:
+            logits: float[V] per token of the answer.
+            words: lower-case words.
+        """
+        if not logits or not words:
+            return dict.fromkeys(words, 0.0)
+        shares = torch.stack(tuple(logits)).float().softmax(-1)
+        return {word: self._likelihood(word, shares) for word in words}
 
     def _asked(
         self, work: Work, candidates: Sequence[Candidate], *, closer: bool
@@ -119,8 +128,8 @@ class Describer:
         text = ' '.join(words_of(answer.text))
         return f'{text} {_noun(candidate)}' if self.by_crop else text
 
-    def _likelihood(self, word: str, answer: Decoded) -> float:
-        """Highest probability of a word's first piece, or of a same-meaning word's."""
+    def _likelihood(self, word: str, shares: Tensor) -> float:
+        """Highest probability, float32[T, V], of a word's first piece or a same-meaning word's."""
         spellings = {form for same in same_word(word) for form in (same, f' {same}')}
         ids = sorted(
             {
@@ -133,8 +142,7 @@ class Describer:
         )
         if not ids:
             return 0.0
-        chosen = torch.stack(answer.logits).float().softmax(-1)[:, ids].sum(-1)
-        return float(chosen.max())
+        return float(shares[:, ids].sum(-1).max())
 
 
 def _noun(candidate: Candidate) -> str:

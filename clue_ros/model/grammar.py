@@ -10,10 +10,12 @@ A grammar says what is wanted; its walk follows one answer and names the tokens 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from clue_ros.core.errors import InvalidRequestError
+from clue_ros.core.locations import Bins
 from clue_ros.model.vocabulary import Vocabulary
 from clue_ros.model.walks import BoxesWalk, BoxWalk, FreeWalk, Kind, TextWalk, Walk
 
@@ -62,6 +64,8 @@ class BoxesGrammar:
         max_boxes, max_label_tokens: bounds of the list and of each label.
         more_from: the list goes on from this share of ``;`` in the probability of ``;`` and
             ``<eos>``; below 0.5 more boxes are found, of which fewer fit.
+        enough: the list ends, without its label, at the first box (y1, x1, y2, x2 bins) of which
+            this is true.
 
     Raises:
         InvalidRequestError: a bound below 1, or a share outside of [0, 1].
@@ -70,6 +74,7 @@ class BoxesGrammar:
     max_boxes: int = 16
     max_label_tokens: int = 16
     more_from: float = 0.5
+    enough: Callable[[Bins], bool] | None = None
 
     def __post_init__(self) -> None:
         if min(self.max_boxes, self.max_label_tokens) < 1:
@@ -86,6 +91,7 @@ class BoxesGrammar:
             max_boxes=self.max_boxes,
             max_label_tokens=self.max_label_tokens,
             more_from=self.more_from,
+            enough=self.enough,
         )
 
 

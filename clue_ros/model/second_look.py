@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from clue_ros.core.boxes import Box, iou
 from clue_ros.core.candidates import Candidate
-from clue_ros.core.locations import decode_box, encode_box
+from clue_ros.core.locations import Bins, decode_box, encode_box
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
@@ -21,7 +21,8 @@ from clue_ros.model.grammar import BoxesGrammar
 from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.model.work import Work
 
-SAME_IOU = 0.3
+SAME_IOU, SURE_IOU = 0.3, 0.5
+"""From this overlap on a box seen closer may be the object's, and certainly is."""
 
 _MAX_BOXES, _TOKENS_PER_BOX = 4, 10
 
@@ -55,15 +56,22 @@ class SecondLook:
         work.check()
         with work.clock.stage('second_look'), self._adapters.active(None):
             text = self._template.format(text=candidate.label or phrase)
+
+            def outside(bins: Bins) -> Box:
+                return part.outside(decode_box(bins, part.width, part.height))
+
             answer = decode(
                 self._backbone,
                 self._backbone.encode_images(self._backbone.preprocess([part.pixels])),
                 collate(self._backbone, [build_prompt(self._backbone, text)]),
-                BoxesGrammar(max_boxes=_MAX_BOXES),
+                BoxesGrammar(
+                    max_boxes=_MAX_BOXES,
+                    enough=lambda bins: iou(outside(bins), candidate.box) >= SURE_IOU,
+                ),
                 max_new_tokens=_MAX_BOXES * _TOKENS_PER_BOX,
                 cancel=work.cancel,
             )
-        seen = [part.outside(decode_box(bins, part.width, part.height)) for bins in answer.boxes]
+        seen = [outside(bins) for bins in answer.boxes]
         same = [box for box in seen if iou(box, candidate.box) >= SAME_IOU]
         if not same:
             return candidate

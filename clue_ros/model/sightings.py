@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from clue_ros.core.boxes import iou, suppress
 from clue_ros.core.candidates import Candidate
@@ -29,10 +31,12 @@ class Sighting:
     Attributes:
         candidate: its surest box.
         listed: the texts whose lists hold it.
+        label_logits: float[V] per token of its label.
     """
 
     candidate: Candidate
     listed: frozenset[str]
+    label_logits: tuple[Tensor, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class _List:
     """What ``detect {text}`` lists; ``more``: the probability that something was left out."""
 
     candidates: tuple[Candidate, ...]
+    label_logits: tuple[tuple[Tensor, ...], ...]
     more: float
 
 
@@ -51,26 +56,41 @@ class Lister:
         adapters: switched off while detecting.
         prompts: texts of the checkpoint.
         more_from: share of the separator from which a list goes on, see ``BoxesGrammar``.
+        keep_labels: keep the logits of labels, V numbers per token.
     """
 
     def __init__(
-        self, backbone: Backbone, adapters: Adapters, prompts: Prompts, more_from: float
+        self,
+        backbone: Backbone,
+        adapters: Adapters,
+        prompts: Prompts,
+        more_from: float,
+        *,
+        keep_labels: bool,
     ) -> None:
         self._backbone = backbone
         self._adapters = adapters
         self._template = prompts.detect
         self._more_from = more_from
+        self._keep_labels = keep_labels
 
     def sightings(self, work: Work, texts: Iterable[str]) -> list[Sighting]:
         """The objects of all the texts' lists; of two boxes that overlap, the surer one stays."""
         lists = self._lists(work, texts)
-        pool = [(one, text) for text, found in lists.items() for one in found.candidates]
-        boxes = [one.box for one, _ in pool]
-        kept = suppress(boxes, [one.score for one, _ in pool], DUPLICATE_IOU)
+        pool = [
+            (one, logits, text)
+            for text, found in lists.items()
+            for one, logits in zip(found.candidates, found.label_logits, strict=True)
+        ]
+        boxes = [one.box for one, _, _ in pool]
+        kept = suppress(boxes, [one.score for one, _, _ in pool], DUPLICATE_IOU)
         return [
             Sighting(
                 pool[index][0],
-                frozenset(text for one, text in pool if iou(one.box, boxes[index]) > DUPLICATE_IOU),
+                frozenset(
+                    text for one, _, text in pool if iou(one.box, boxes[index]) > DUPLICATE_IOU
+                ),
+                pool[index][1],
             )
             for index in kept
         ]
@@ -100,6 +120,7 @@ class Lister:
             BoxesGrammar(max_boxes=MAX_CANDIDATES, more_from=self._more_from),
             max_new_tokens=MAX_CANDIDATES * _TOKENS_PER_BOX,
             cancel=work.cancel,
+            keep_logits=self._keep_labels,
         )
 
     def _listed(self, answer: Decoded, work: Work) -> _List:
@@ -110,4 +131,8 @@ class Lister:
         )
         # A list that was cut off, or is as long as it may be, is taken as complete.
         more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
-        return _List(candidates, more if more < self._more_from else 0.0)
+        return _List(
+            candidates,
+            answer.label_logits or ((),) * len(candidates),
+            more if more < self._more_from else 0.0,
+        )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from clue_ros.core.locations import LOCATION_BINS
+from clue_ros.core.locations import LOCATION_BINS, Bins, check_bins
 from clue_ros.model.vocabulary import Vocabulary
 
 _EVEN = 0.5
@@ -102,6 +102,11 @@ class BoxWalk(_OneKindWalk):
         self._ends = False
         self._bins: list[int] = []
 
+    @property
+    def bins(self) -> Bins:
+        """The finished box."""
+        return check_bins(self._bins)
+
     def observe(self, log_probabilities: Tensor) -> None:
         if self._or_nothing and not self._bins:
             # A box spreads its probability over neighbouring locations: the sums are compared.
@@ -131,11 +136,17 @@ class BoxesWalk(_OneKindWalk):
     """A list of boxes."""
 
     def __init__(
-        self, words: Vocabulary, *, max_boxes: int, max_label_tokens: int, more_from: float
+        self,
+        words: Vocabulary,
+        *,
+        max_boxes: int,
+        max_label_tokens: int,
+        more_from: float,
+        enough: Callable[[Bins], bool] | None = None,
     ) -> None:
         super().__init__(words, 'boxes')
         self._max_boxes, self._max_label_tokens = max_boxes, max_label_tokens
-        self._more_from = more_from
+        self._more_from, self._enough = more_from, enough
         self._box = BoxWalk(words, or_nothing=True)
         self._boxes = 0
         self._label_tokens = 0
@@ -188,9 +199,7 @@ class BoxesWalk(_OneKindWalk):
     def advance(self, token: int) -> None:
         if not self._box.finished:
             self._box.advance(token)
-            self._boxes += self._box.finished
-            if self._box.kind == 'nothing':
-                self.kind, self.finished = 'nothing', True
+            self._after_location()
         elif token == self._words.eos_id:
             self.finished = True
         elif bool(self._words.separator_mask[token]):
@@ -198,6 +207,13 @@ class BoxesWalk(_OneKindWalk):
             self._goes_on = None
         else:
             self._label_tokens += 1
+
+    def _after_location(self) -> None:
+        self._boxes += self._box.finished
+        if self._box.kind == 'nothing':
+            self.kind, self.finished = 'nothing', True
+        elif self._box.finished and self._enough is not None:
+            self.finished = self._enough(self._box.bins)
 
 
 class _NothingWalk(_OneKindWalk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -80,7 +81,7 @@ def detections(monkeypatch):
     return set_up
 
 
-def listed(found, more=0.0):
+def listed(found, more=0.0, label_logits=()):
     return Decoded(
         'boxes' if found else 'nothing',
         token_ids=(),
@@ -90,6 +91,7 @@ def listed(found, more=0.0):
         labels=tuple(one.label for one in found),
         scores=tuple(one.score for one in found),
         shares=(1.0,) * len(found) + (more,),
+        label_logits=tuple(label_logits),
     )
 
 
@@ -170,6 +172,50 @@ def test_what_the_list_left_out_is_found_among_everything(backbone, work, detect
     assert places_of(finder.find(work, 'cup')) == [5, 50]
 
 
+@pytest.mark.parametrize(
+    ('phrase', 'described'),
+    [
+        ('mug', [5, 30, 66]),  # the label of the one at 50 leaves no room for a mug
+        ('large mug', [5, 30, 66]),
+        ('red mug', [5, 66]),
+        ('large thing', [5, 30, 50, 66]),  # a size is no matter of labels
+        ('mug nearest to the bowl', [5, 30, 50, 66]),
+        ('mug on the left', [5]),
+    ],
+)
+def test_what_the_label_among_everything_rules_out_is_not_described(
+    backbone, work, detections, monkeypatch, phrase, described
+):  # fmt: skip
+    ids = {word: backbone.tokenizer.encode(word)[0] for word in ('red', 'blue', 'mug', 'bowl')}
+
+    def labelled(**shares):
+        logits = torch.full((len(backbone.tokenizer),), -20.0)
+        for word, share in shares.items():
+            logits[ids[word]] = math.log(share)
+        return (logits,)
+
+    everything = listed(
+        [boxed(5), boxed(30), boxed(50), boxed(66)],
+        label_logits=[
+            labelled(bowl=1.0),
+            labelled(blue=0.5, mug=0.5),
+            labelled(blue=0.5, bowl=0.5),
+            labelled(red=0.03, blue=0.47, mug=0.5),
+        ],
+    )
+    texts = {phrase: listed([boxed(5)]), EVERYTHING: everything}
+    monkeypatch.setattr(Lister, '_detect', lambda self, work, asked: [
+        texts.get(text, listed([])) for text in asked
+    ])  # fmt: skip
+    places = []
+    monkeypatch.setattr(Describer, 'describe', lambda self, work, boxes, words=(): [
+        places.append(round(one.box.x_min)) or Description('', dict.fromkeys(words, 0.0))
+        for one in boxes
+    ])  # fmt: skip
+    finder_of(backbone).find(work, phrase)
+    assert sorted(set(places)) == described
+
+
 @pytest.mark.parametrize('phrase', ['mug on the left', 'left mug', 'mug in front'])
 def test_places_are_read_by_the_list_of_the_phrase_alone(backbone, work, detections, phrase):
     detections({phrase: [boxed(5)], EVERYTHING: [boxed(50)]}, shown(mug=5, red_mug=50))
@@ -207,7 +253,7 @@ def test_another_is_the_fit_of_the_second_best(
 
 @pytest.mark.parametrize(
     ('several', 'another'),
-    [(None, 0.4), (0.5, 0.4), (0.95, 0.62), (1.0, 0.84), (0.01, 0.14), (0.0, 0.08)],
+    [(None, 0.4), (0.5, 0.31), (0.95, 0.52), (1.0, 0.78), (0.01, 0.1), (0.0, 0.05)],
 )
 def test_other_evidence_weighs_the_second_object(backbone, work, detections, several, another):
     looks = lambda x, words: Description('mug', {'mug': 1.0 if x < 30 else 0.1})  # noqa: E731

@@ -264,6 +264,24 @@ def test_a_list_goes_on_from_the_wanted_share_of_separators(seed):
             assert len(found.boxes) == min([*lower, 4])
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_a_list_ends_at_the_first_box_that_is_enough(seed):
+    backbone, features, _, batch = make_case(seed)
+
+    def boxes(**settings):
+        grammar = BoxesGrammar(max_boxes=4, max_label_tokens=2, more_from=0.0, **settings)
+        return decode_batch(backbone, features, batch, grammar, max_new_tokens=60)
+
+    for row, whole in enumerate(boxes()):
+        for number, wanted in enumerate(whole.boxes, 1):
+            cut = boxes(enough=lambda bins, wanted=wanted: bins == wanted)[row]
+            assert cut.boxes == whole.boxes[:number]
+            assert cut.complete
+            assert cut.labels[-1] == ''
+            assert cut.token_ids == whole.token_ids[: len(cut.token_ids)]
+        assert boxes(enough=lambda _: False)[row] == whole
+
+
 def test_grammar_settings_are_checked():
     for more_from in (-0.1, 1.1, float('nan')):
         with pytest.raises(InvalidRequestError):

@@ -68,6 +68,21 @@ def test_a_box_that_fills_the_picture_is_not_looked_at_again(work, look, monkeyp
     assert look(work, big, 'cup') is big
 
 
+def test_the_list_is_not_decoded_beyond_the_object(work, look, monkeypatch):
+    seen(monkeypatch)
+    grammars = []
+    answer = module.decode
+    monkeypatch.setattr(
+        module, 'decode', lambda *args, **named: grammars.append(args[3]) or answer()
+    )
+    with torch.inference_mode():
+        look(work, FOUND, 'cup')
+    part = CutOut.around(FOUND.box, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    for box, sure in ((Box(41, 20, 51, 30), True), (Box(45, 20, 55, 30), False)):
+        bins = encode_box(part.inside(box), part.width, part.height)
+        assert grammars[0].enough(bins) is sure
+
+
 def test_random_weights_keep_the_box_inside_and_near(work, look):
     with torch.inference_mode():
         box = look(work, FOUND, 'cup').box
