@@ -23,7 +23,8 @@ TEST_SPLITS = ('test', 'shifted')
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen evaluation."""
-    from clue_ros.evaluation.report import summary, write_report
+    from clue_ros.evaluation.report import write_report
+    from clue_ros.evaluation.sections import summary
     from clue_ros.evaluation.tables import write_json
     from clue_ros.training.processor import tuned_processor
 
@@ -177,7 +178,7 @@ def _variants(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _layers(args: argparse.Namespace) -> dict[str, Any]:
-    from clue_ros.evaluation.report import plot_layers
+    from clue_ros.evaluation.sections import plot_layers
     from clue_ros.training.detector import DetectorSettings
     from clue_ros.training.sweeps import open_bench, sweep_layers
 

@@ -29,6 +29,8 @@ SIZES = {
     'bigger': 1,
     'biggest': 1,
 }
+CERTAIN_KIND = 0.9
+"""What is less certain is not called by its kind."""
 _NEUTRAL_SIZES = frozenset({'medium', 'normal', 'average', 'medium-sized'})
 _ARTICLES = frozenset({'the', 'a', 'an', 'this', 'that', 'some', 'and'})
 
@@ -68,6 +70,7 @@ class Candidate:
         description: what is to be seen there, such as "small red mug"; may be empty.
         score: how sure the box is, in [0, 1].
         fit: how likely it is what was asked for, in [0, 1].
+        certainty: how sure the kind in its description is, in [0, 1].
     """
 
     box: Box
@@ -76,6 +79,7 @@ class Candidate:
     description: str = ''
     score: float = 1.0
     fit: float = 1.0
+    certainty: float = 1.0
 
     @property
     def appearance(self) -> Appearance:
@@ -84,13 +88,16 @@ class Candidate:
 
     @property
     def kind(self) -> str:
-        """The kind that it was asked for as; what it looks like only where the request named none.
+        """The kind that it was asked for as; what it looks like only where the request named none,
+        and empty where that is not certain.
 
         Who asked for a can is not asked "the ball or the mug?" because a can is described as a
         ball.
         """
         asked = Appearance.of(self.label).kind
-        return asked if asked not in GENERIC_NOUNS else self.appearance.kind
+        if asked not in GENERIC_NOUNS:
+            return asked
+        return self.appearance.kind if self.certainty >= CERTAIN_KIND else ''
 
     @property
     def name(self) -> str:

@@ -88,7 +88,19 @@ def compose_question(
 def distinguish(
     candidates: Sequence[Candidate], landmarks: Sequence[Landmark] = ()
 ) -> list[Phrase] | None:
-    """One phrase per candidate, no two alike, or None where no rule separates them all."""
+    """One phrase per candidate, no two alike, or None where no rule separates them all.
+
+    Kinds that are not certain are named only where nothing else separates.
+    """
+    phrases = _distinguish(candidates, landmarks)
+    if phrases is None and any(one.certainty < 1 for one in candidates):
+        return _distinguish([replace(one, certainty=1.0) for one in candidates], landmarks)
+    return phrases
+
+
+def _distinguish(
+    candidates: Sequence[Candidate], landmarks: Sequence[Landmark]
+) -> list[Phrase] | None:
     if len(candidates) == 1:
         looks = candidates[0].appearance
         return [Phrase(_noun(candidates[0]), size=looks.size, colour=looks.colour)]
@@ -185,6 +197,9 @@ def _by_group(candidates: Sequence[Candidate]) -> list[Phrase] | None:
         looks = replace(candidate.appearance, size='', kind=candidate.kind)
         groups.setdefault(looks, []).append(index)
     if len(groups) < 2:
+        return None
+    # "the black mug or the black one": the second would mean both.
+    if any(not looks.kind for looks in groups) and not _all_differ([g.colour for g in groups]):
         return None
     phrases: dict[int, Phrase] = {}
     for looks, members in groups.items():

@@ -1,38 +1,28 @@
-"""Results as Markdown: a table per evaluation, and the results page from a folder of JSON files."""
+"""The results page from a folder of JSON files."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from clue_ros.core.errors import ClueError
-from clue_ros.evaluation.paper import TABLE_1, paper_page
-from clue_ros.evaluation.plots import plot_lines
-from clue_ros.evaluation.tables import markdown_table, score_with_interval
+from clue_ros.evaluation.paper import paper_page
+from clue_ros.evaluation.sections import HEADLINES, SECTIONS, Report, headlines, summary
+from clue_ros.evaluation.tables import markdown_table
 
-Report = Mapping[str, Any]
-SPLITS = ('test', 'shifted')
-_BINARY = ('accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate')
-_BOXES = ('acc50', 'acc50_strict', 'mean_iou')
-_DIALOG = (
-    'success', 'success_ambiguous', 'success_clear', 'questions', 'needless', 'missed',
-    'good_questions', 'unanswerable', 'repeated', 'absent_rejected', 'false_box',
-)  # fmt: skip
-
-
-def summary(name: str, report: Report) -> str:
-    """The Markdown tables of one evaluation."""
-    return _SECTIONS[name][1](report)
+_T = TypeVar('_T')
 
 
 def write_report(folder: Path, out: Path, *, paper: bool = False) -> None:
     """The results page from ``<evaluation>.json`` files.
 
     ``notes.md`` in the folder, where there is one, opens the page; ``<evaluation>.md`` and
-    ``<evaluation>.png`` follow their tables.
+    ``<evaluation>.png`` follow their tables. What ``<evaluation>-<label>.json`` files tell of other
+    trainings, such as other seeds or an ablation, stands beside the model's own figures at the end.
 
     Args:
         folder: of the results.
@@ -47,221 +37,64 @@ def write_report(folder: Path, out: Path, *, paper: bool = False) -> None:
         out.write_text(paper_page(folder), encoding='utf-8')
         return
     found = {
-        name: folder / f'{name}.json' for name in _SECTIONS if (folder / f'{name}.json').is_file()
+        name: folder / f'{name}.json' for name in SECTIONS if (folder / f'{name}.json').is_file()
     }
     if not found:
         raise ClueError(
             f'no results in {folder}',
-            expected=', '.join(f'{name}.json' for name in _SECTIONS),
+            expected=', '.join(f'{name}.json' for name in SECTIONS),
             remedy='Run "clue eval ... --json FILE" first.',
         )
     parts = ['# Results', _text(folder / 'notes.md')]
     for name, path in found.items():
-        try:
-            report = json.loads(path.read_text('utf-8'))
-            tables = summary(name, report)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ClueError(
-                f'results file {path}', got=repr(error), remedy=f'Run "clue eval {name}" again.'
-            ) from error
-        parts += [f'## {_SECTIONS[name][0]}', _origin(report), tables]
+        report, tables = _read(path, functools.partial(summary, name))
+        parts += [f'## {SECTIONS[name][0]}', _origin(report), tables]
         picture = folder / f'{name}.png'
         if picture.is_file():
-            parts.append(f'![{_SECTIONS[name][0]}]({_relative(picture, out)})')
+            parts.append(f'![{SECTIONS[name][0]}]({_relative(picture, out)})')
         parts.append(_text(folder / f'{name}.md'))
+    parts += _others(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text('\n\n'.join(part for part in parts if part) + '\n', encoding='utf-8')
 
 
-def plot_layers(report: Report, path: Path) -> None:
-    """Fig. 7: F1 by block, with intervals."""
-    blocks = sorted(report['layers'], key=int)
-    shown = _splits(report['layers'][blocks[0]])
-    rows = {split: [report['layers'][block][split] for block in blocks] for split in shown}
-    plot_lines(
-        path,
-        [int(block) for block in blocks],
-        {split: [row['f1'] for row in rows[split]] for split in shown},
-        bands={split: [tuple(row['intervals']['f1']) for row in rows[split]] for split in shown},
-        x_label='block whose attention is read',
-        y_label='F1, head alone on the frozen backbone',
-    )
-
-
-def _ambiguity(report: Report) -> str:
-    rows = []
-    for split in _splits(report):
-        scores = report[split]
-        rows.append([split, scores['n'], *(score_with_interval(scores, key) for key in _BINARY)])
-        if 'later_turns' in scores:
-            more = scores['later_turns']
-            rows.append(
-                [
-                    f'{split}, turn 1 on',
-                    more['n'],
-                    *(score_with_interval(more, key) for key in _BINARY),
-                ]
-            )
-        for name, other in scores.get('baselines', {}).items():
-            rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in _BINARY)])
-    types = [
-        [split, kind, *(row[key] for key in ('n', 'f1', 'precision', 'recall', 'false_alarm_rate'))]
-        for split in _splits(report)
-        for kind, row in report[split]['by_phrase_type'].items()
-    ]
-    realistic = [
-        [split, *(report[split]['at_realistic_share'][key] for key in
-         ('ambiguous_share', 'needless_per_100_requests', 'precision', 'f1')),
-         report[split]['false_alarm_rate_absent']]
-        for split in _splits(report)
-    ]  # fmt: skip
-    return _join(
-        markdown_table(['split', 'n', *_BINARY], rows),
-        'By phrase type:',
-        markdown_table(['split', 'type', 'n', 'F1', 'precision', 'recall', 'false alarms'], types),
-        'At a realistic share of ambiguous requests, and on requests for absent objects:',
-        markdown_table(
-            ['split', 'ambiguous share', 'needless per 100', 'precision', 'F1', 'absent alarms'],
-            realistic,
-        ),
-    )
-
-
-def _grounding(report: Report) -> str:
-    rows = [
-        [split, report[split]['n'], *(score_with_interval(report[split], key) for key in _BOXES),
-         report[split].get('absent_rejected'), report[split].get('needlessly_rejected')]
-        for split in _splits(report)
-    ]  # fmt: skip
-    groups = [
-        [
-            split,
-            name.removeprefix('by_').replace('_', ' '),
-            value,
-            row['n'],
-            *(row[k] for k in _BOXES),
+def _others(folder: Path) -> list[str]:
+    """The tables of other trainings, one for each evaluation that there are any of."""
+    parts: list[str] = []
+    for name, keys in HEADLINES.items():
+        paths = sorted(path for path in folder.glob(f'{name}-*.json') if path.stem not in SECTIONS)
+        if not paths:
+            continue
+        paths = [path for path in (folder / f'{name}.json',) if path.is_file()] + paths
+        rows, origins = [], []
+        for path in paths:
+            report, some = _read(path, functools.partial(headlines, name, path.stem))
+            rows += some
+            origins.append(f'- {path.stem}: {_origin(report)}')
+        parts += [
+            f'## Other trainings: {name}',
+            markdown_table(['results', 'split', 'n', *keys], rows),
+            '\n'.join(origins),
         ]
-        for split in _splits(report)
-        for name in ('by_phrase_type', 'by_size', 'by_exchanges')
-        for value, row in report[split][name].items()
-    ]
-    tables = [
-        markdown_table(['split', 'n', *_BOXES, 'absent rejected', 'needlessly rejected'], rows),
-        markdown_table(['split', 'by', 'group', 'n', *_BOXES], groups),
-    ]
-    if 'lora' in report:
-        shown = _splits(report)
-        lora = [
-            [name, *(score_with_interval(row[split], 'acc50') for split in shown)]
-            for name, row in report['lora'].items()
-        ]
-        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *shown], lora)]
-    return _join(*tables)
+    return parts
 
 
-def _dialog(report: Report) -> str:
-    tables = []
-    # Of the own questions over each row, on the requests that the row was played on.
-    header = ['who', 'n', 'success', 'own lead by', *_DIALOG[1:]]
-    for split in _splits(report):
-        scores = report[split]
-        named = {'own questions': scores, **scores['floors'], **scores['matches']}
-        rows = [
-            [
-                name,
-                row['n'],
-                score_with_interval(row, 'success'),
-                score_with_interval(row.get('lead', {}), 'success'),
-                *(row.get(k) for k in _DIALOG[1:]),
-            ]
-            for name, row in named.items()
-        ]
-        tables += [f'Split `{split}`:', markdown_table(header, rows)]
-        tables.append(_latency(scores))
-    return _join(*tables)
+def _read(path: Path, tell: Callable[[Report], _T]) -> tuple[Report, _T]:
+    """A results file and what is told of it.
 
-
-def _latency(scores: Report) -> str:
-    latency = scores.get('latency', {})
-    if not latency.get('turns'):
-        return ''
-    return (
-        f'A turn took {latency["median_ms"]:.0f} ms (median), {latency["p95_ms"]:.0f} ms (95th '
-        f'percentile) over {latency["turns"]} turns.'
-    )
-
-
-def _variants(report: Report) -> str:
-    rows = []
-    for name, row in report['variants'].items():
-        # Of a 3B model on other data: for the order of the rows only.
-        paper: list[float | None] = [scores[-1] for scores in TABLE_1.get(name, ())]
-        paper = paper or [None, None]
-        rows.append(
-            [name, row['block'], row['trained_parameters'],
-             *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
-             *(row.get(split, {}).get('auroc') for split in SPLITS),
-             *(row.get(split, {}).get('false_alarm_rate') for split in SPLITS), *paper]
-        )  # fmt: skip
-    table = markdown_table(
-        ['variant', 'last block', 'trained', 'test F1', 'shifted F1', 'test AUROC', 'shifted AUROC',
-         'test false alarms', 'shifted false alarms', 'paper D1 F1', 'paper D2 F1'],
-        rows,
-    )  # fmt: skip
-    guessers = [
-        [label, *(score_with_interval(row[key].get(split, {}), 'acc50') for split in SPLITS)]
-        for row in report['variants'].values()
-        for key, label in (('guesser', 'joint'), ('guesser_alone', 'adapter B alone'))
-        if key in row
-    ]
-    if not guessers:
-        return table
-    title = 'Acc@0.5 of the guesser, with the joint adapter and with one trained on dialogs alone:'
-    return _join(table, title, markdown_table(['adapter', *SPLITS], guessers))
-
-
-def _layers(report: Report) -> str:
-    rows = [
-        [
-            block,
-            *(score_with_interval(row.get(split, {}), 'f1') for split in SPLITS),
-            row.get('test', {}).get('auroc'),
-        ]
-        for block, row in sorted(report['layers'].items(), key=lambda item: int(item[0]))
-    ]
-    return markdown_table(['block', 'test F1', 'shifted F1', 'test AUROC'], rows)
-
-
-def _attention(report: Report) -> str:
-    rows = [
-        [split, report[split]['n'], score_with_interval(report[split], 'two_referents'),
-         score_with_interval(report[split], 'two_referents_strict'),
-         report[split]['random_cells'], report[split]['random_objects']]
-        for split in _splits(report)
-    ]  # fmt: skip
-    header = ['split', 'n', 'on two referents', 'at cell centres',
-              'two random cells', 'two random objects']  # fmt: skip
-    types = [
-        [split, kind, row['n'], row['two_referents']]
-        for split in _splits(report)
-        for kind, row in report[split]['by_phrase_type'].items()
-    ]
-    return _join(
-        markdown_table(header, rows),
-        markdown_table(['split', 'type', 'n', 'on two referents'], types),
-    )
-
-
-_SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
-    'ambiguity': ("Ambiguity, the model's detector", _ambiguity),
-    'ambiguity-cnn': ('Ambiguity, attention-CNN', _ambiguity),
-    'gate': ('Ambiguity, the gate that decides', _ambiguity),
-    'grounding': ('Grounding, guesser', _grounding),
-    'dialog': ('Dialog', _dialog),
-    'attention': ('Attention', _attention),
-    'variants': ('Detector variants (Table I)', _variants),
-    'layers': ('Layer sweep (Fig. 7)', _layers),
-}
+    Raises:
+        ClueError: it is unreadable or lacks what shall be told.
+    """
+    try:
+        report = json.loads(path.read_text('utf-8'))
+        if not isinstance(report, dict):
+            raise TypeError(type(report).__name__)
+        return report, tell(report)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        name = path.stem.split('-')[0]
+        raise ClueError(
+            f'results file {path}', got=repr(error), remedy=f'Run "clue eval {name}" again.'
+        ) from error
 
 
 def _origin(report: Report) -> str:
@@ -277,17 +110,8 @@ def _origin(report: Report) -> str:
     )
 
 
-def _splits(report: Report) -> list[str]:
-    """The splits that were measured: public data sets have no others than their own."""
-    return [split for split in SPLITS if split in report]
-
-
 def _relative(picture: Path, out: Path) -> str:
     return Path(os.path.relpath(picture, out.parent)).as_posix()
-
-
-def _join(*parts: str) -> str:
-    return '\n\n'.join(part for part in parts if part)
 
 
 def _text(path: Path) -> str:

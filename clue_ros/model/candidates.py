@@ -197,6 +197,7 @@ class CandidateFinder:
                     label=split_relation(text)[0],
                     description=description.text,
                     fit=_fit(sighting, text, words[text], description.likelihoods),
+                    certainty=description.certainty,
                 )
                 for sighting, description in zip(sightings, described, strict=True)
             ]
@@ -255,7 +256,8 @@ def _joined(first: Description, closer: Description) -> Description:
     sizes = [word for word in words_of(first.text) if is_size(word)]
     looks = [word for word in words_of(closer.text) if not is_size(word)]
     means = {word: (first.likelihoods[word] + p) / 2 for word, p in closer.likelihoods.items()}
-    return Description(' '.join([*sizes, *looks]), {**first.likelihoods, **means})
+    text = ' '.join([*sizes, *looks])
+    return Description(text, {**first.likelihoods, **means}, closer.certainty)
 
 
 def _fit(

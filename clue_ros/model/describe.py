@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,12 @@ class Description:
         text: such as "small red mug".
         likelihoods: for each word that was looked for, the highest probability that the model
             gave it (or a word of the same meaning) at any place of its answer.
+        certainty: probability of the text's last word, the kind.
     """
 
     text: str
     likelihoods: dict[str, float]
+    certainty: float = 1.0
 
 
 class Describer:
@@ -86,9 +89,20 @@ class Describer:
                 keep_logits=bool(words),
             )
             return [
-                Description(self._text(candidate, answer), self.likelihoods(answer.logits, words))
+                Description(
+                    self._text(candidate, answer),
+                    self.likelihoods(answer.logits, words),
+                    self._certainty(answer),
+                )
                 for candidate, answer in zip(candidates, answers, strict=True)
             ]
+
+    def _certainty(self, answer: Decoded) -> float:
+        """Of a kind that the model names; in an answer about a crop the request names it."""
+        if self.by_crop:
+            return 1.0
+        last = len(answer.token_ids) - 2 if answer.complete else len(answer.token_ids) - 1
+        return math.exp(answer.log_probabilities[max(0, last)])
 
     def likelihoods(self, logits: Sequence[Tensor], words: Sequence[str]) -> dict[str, float]:
         """For each word the highest probability that it got at any place of an answer.

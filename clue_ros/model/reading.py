@@ -165,7 +165,7 @@ class Reader:
         plain = [_plain_candidate(box, phrase, work) for box in boxes]
         described = self._describer.describe(work, plain)
         return tuple(
-            replace(one, description=description.text)
+            replace(one, description=description.text, certainty=description.certainty)
             for one, description in zip(plain, described, strict=True)
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +165,17 @@ def test_options_are_called_what_they_were_asked_for_as():
     assert found == ('the red box', 'the blue box')
     alike = options(candidate('red can', 0, label='box'), candidate('red box', 100, label='box'))
     assert alike == ('the box on the left', 'the box on the right')
+
+
+def test_an_uncertain_kind_is_not_named_where_something_else_separates():
+    mug, ball = candidate('black mug', 0), replace(candidate('black ball', 100), certainty=0.8)
+    assert options(mug, ball) == ('the mug on the left', 'the one on the right')
+    alike = replace(ball, box=mug.box)
+    assert options(mug, alike) == ('the mug', 'the ball')
+    assert options(replace(ball, certainty=0.95), mug) == ('the ball', 'the mug')
+    assert options(ball) == ('the black one',)
+    asked = replace(ball, label='ball')
+    assert options(asked) == ('the black ball',), 'what was asked for keeps its name'
 
 
 def test_a_generic_request_names_what_is_seen():

@@ -345,6 +345,7 @@ def test_doubtful_objects_are_looked_at_again_closer(backbone, work, detections,
                     word: 0.9 if word != 'mug' else (again if closer else first)[round(box.x_min)]
                     for word in words
                 },
+                0.8 if closer else 0.6,
             )
             for box in (one.box for one in boxes)
         ]
@@ -356,6 +357,7 @@ def test_doubtful_objects_are_looked_at_again_closer(backbone, work, detections,
         round(p / (p + 0.15), 3) for p in (0.9, (0.4 + 0.02) / 2, (0.4 + 0.9) / 2)
     ]
     assert [one.description for one in found] == ['large red mug', 'large red cup', 'large red cup']
+    assert [one.certainty for one in found] == [0.6, 0.8, 0.8]
 
 
 def test_nothing_detected_is_nothing_described(backbone, work, detections):
@@ -398,6 +400,9 @@ def test_descriptions_by_box_are_the_models_own_answers(backbone, work):
         assert description.text == ' '.join(describe_module.words_of(answer.text))
         alone = torch.stack(answer.logits).softmax(-1)[:, red[0]].max()
         assert float(alone) <= description.likelihoods['red'] <= float(alone) + 0.01
+        assert answer.complete is (answer.token_ids[-1] == backbone.vocabulary.eos_id)
+        noun = answer.log_probabilities[-2 if answer.complete else -1]
+        assert description.certainty == pytest.approx(math.exp(noun))
 
 
 def test_a_word_that_the_model_says_is_likely_there(backbone, work):

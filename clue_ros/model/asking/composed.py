@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clue_ros.core.boxes import iou
-from clue_ros.core.candidates import Candidate
+from clue_ros.core.candidates import CERTAIN_KIND, Candidate
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.turn import Question
 from clue_ros.core.wording import Landmark, compose_question
@@ -37,11 +37,12 @@ class ComposedAsker:
         )
 
     def _beside(self, work: Work, candidates: Sequence[Candidate]) -> list[Landmark]:
-        """Everything else in view, under the name that it is described by."""
+        """Everything else in view of a certain kind, under the name that it is described by."""
         others = self._finder.find(work, self._landmarks)
         return [
             Landmark(thing.description, thing.box)
             for thing in others
             if thing.description
+            and thing.certainty >= CERTAIN_KIND
             and all(iou(thing.box, candidate.box) < 0.3 for candidate in candidates)
         ]

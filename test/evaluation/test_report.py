@@ -1,0 +1,67 @@
+"""The results page: sections, notes, pictures, and other trainings beside the model's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clue_ros.core.errors import ClueError
+from clue_ros.evaluation.report import write_report
+
+KEYS = ('two_referents', 'two_referents_strict', 'random_cells', 'random_objects')
+
+
+def attention(share: float, command: str) -> dict[str, Any]:
+    scores = dict.fromkeys(KEYS, share)
+    split = scores | {'n': 250, 'by_phrase_type': {'noun': {'n': 50, 'two_referents': share}}}
+    split['intervals'] = {name: [share - 0.02, share + 0.02] for name in KEYS}
+    return {'command': command, 'test': split, 'seed': 0}
+
+
+def write(folder: Path, name: str, report: Any) -> None:
+    (folder / name).write_text(json.dumps(report), encoding='utf-8')
+
+
+def page_of(folder: Path) -> str:
+    write_report(folder, folder / 'docs' / 'page.md')
+    return (folder / 'docs' / 'page.md').read_text(encoding='utf-8')
+
+
+def test_sections_hold_tables_commands_notes_and_pictures(tmp_path):
+    write(tmp_path, 'attention.json', attention(0.7, 'clue eval attention'))
+    (tmp_path / 'notes.md').write_text('What it means.')
+    (tmp_path / 'attention.md').write_text('What the maps show.')
+    (tmp_path / 'attention.png').touch()
+    page = page_of(tmp_path)
+    order = [
+        '# Results', 'What it means.', '## Attention', '`clue eval attention`',
+        '| test | 250 | 0.700 [0.680, 0.720] |', '![Attention](../attention.png)',
+        'What the maps show.',
+    ]  # fmt: skip
+    assert sorted(order, key=page.index) == order
+    assert 'Other trainings' not in page
+
+
+def test_other_trainings_stand_beside_the_models_own_figures(tmp_path):
+    write(tmp_path, 'attention.json', attention(0.7, 'clue eval attention'))
+    write(tmp_path, 'attention-bare.json', attention(0.3, 'clue eval attention --model bare'))
+    page = page_of(tmp_path)
+    others = page[page.index('## Other trainings: attention') :]
+    assert others.index('| attention | test | 250 | 0.700') < others.index(
+        '| attention-bare | test | 250 | 0.300'
+    )
+    assert '- attention-bare: `clue eval attention --model bare`' in others
+    assert page.count('![') == 0
+
+
+def test_no_results_or_broken_ones_are_named(tmp_path):
+    with pytest.raises(ClueError, match=r'attention\.json'):
+        write_report(tmp_path, tmp_path / 'page.md')
+    write(tmp_path, 'attention.json', attention(0.7, ''))
+    for broken in ('{', '[]', '7', '{"test": {}}'):
+        (tmp_path / 'attention-bare.json').write_text(broken)
+        with pytest.raises(ClueError, match=r'attention-bare\.json'):
+            write_report(tmp_path, tmp_path / 'page.md')
