@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 
-import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from clue_ros.core.errors import ClueError
 from clue_ros.imaging.files import load_image
 from clue_ros.ros.images import to_message
+from clue_ros.ros.running import run_node
 from clue_ros.ros.scene_source import checked_number
 
 
@@ -39,21 +37,7 @@ class PhotoCamera(Node):  # type: ignore[misc]
 
 def main() -> int:
     """Run the camera until it is interrupted."""
-    rclpy.init()
-    try:
-        node = PhotoCamera()
-    except ClueError as error:
-        print(f'photo_camera: {error}', file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node(PhotoCamera, 'photo_camera')
 
 
 if __name__ == '__main__':

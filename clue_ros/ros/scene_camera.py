@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rclpy
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -21,6 +19,7 @@ from clue_ros.core.errors import ClueError
 from clue_ros.imaging.files import Picture, encode_jpeg
 from clue_ros.ros.images import to_message
 from clue_ros.ros.qos import LATCHED
+from clue_ros.ros.running import run_node
 from clue_ros.ros.scene_source import SceneSource, checked_number
 from clue_ros.scenes.records import truth_to_json
 from clue_ros.scenes.scene import Scene
@@ -144,21 +143,7 @@ def _camera_info(scene: Scene, header: Header) -> CameraInfo:
 
 def main() -> int:
     """Run the camera until it is interrupted."""
-    rclpy.init()
-    try:
-        node = SceneCamera()
-    except ClueError as error:
-        print(f'scene_camera: {error}', file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node(SceneCamera, 'scene_camera')
 
 
 if __name__ == '__main__':

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import String
 
 from clue_ros.core.errors import ClueError
 from clue_ros.msg import Question
 from clue_ros.ros.qos import LATCHED, SPEECH
+from clue_ros.ros.running import run_node
 from clue_ros.ros.task import Task
 from clue_ros.scenes.records import truth_from_json
 from clue_ros.scenes.scene import SceneTruth
@@ -86,16 +85,7 @@ class SimulatedUserNode(Node):  # type: ignore[misc]
 
 def main() -> int:
     """Run the user until it is interrupted."""
-    rclpy.init()
-    node = SimulatedUserNode()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node(SimulatedUserNode, 'simulated_user')
 
 
 if __name__ == '__main__':

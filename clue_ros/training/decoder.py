@@ -24,13 +24,13 @@ from clue_ros.model.decoder import dialog_prompt
 from clue_ros.model.detector import DECODER
 from clue_ros.model.prompt import collate
 from clue_ros.training.batches import batch_of
-from clue_ros.training.detector import trainable, training_mode
 from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
 from clue_ros.training.suffix_loss import suffix_loss
+from clue_ros.training.tuning import adamw, trainable, training_mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,7 @@ def train_decoder(
 ) -> None:
     """Token-level cross-entropy on the suffixes; everything but adapter B is frozen."""
     lora = trainable(adapters, DECODER)
-    optimizer = torch.optim.AdamW(
-        list(lora.values()), lr=settings.rate, weight_decay=settings.weight_decay
-    )
+    optimizer = adamw([(lora, settings.rate)], settings.weight_decay)
 
     def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         chosen = batch_of(

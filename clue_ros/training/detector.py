@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
+from clue_ros.training.tuning import adamw, trainable, training_mode
 
 HEAD = 'head.safetensors'
 
@@ -183,12 +183,8 @@ def train_detector(
     """Binary cross-entropy of section III-B.1 on adapter A and the head; all else is frozen."""
     lora = trainable(detector.adapters, DETECTOR)
     head = dict(detector.head.named_parameters(prefix='head')) if detector.head else {}
-    optimizer = torch.optim.AdamW(
-        [
-            {'params': list(lora.values()), 'lr': settings.lora_rate},
-            {'params': list(head.values()), 'lr': settings.head_rate},
-        ],
-        weight_decay=settings.weight_decay,
+    optimizer = adamw(
+        [(lora, settings.lora_rate), (head, settings.head_rate)], settings.weight_decay
     )
 
     judge = _judge(detector, train, table) if lora else _judge_frozen(detector, train, table)
@@ -292,27 +288,3 @@ def save_detector(
         **provenance,
     }
     (out / RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
-
-
-def trainable(adapters: Adapters, name: str) -> dict[str, nn.Parameter]:
-    """The adapter's parameters by position, ready to train; none where there is no adapter."""
-    if name not in adapters.names:
-        return {}
-    found = {f'lora.{i:03d}': value for i, value in enumerate(adapters.parameters(name))}
-    for value in found.values():
-        value.requires_grad_(True)
-    return found
-
-
-@contextlib.contextmanager
-def training_mode(backbone: Backbone, adapters: Adapters, name: str) -> Iterator[None]:
-    """The adapter is active and its dropout on; the base model has no dropout of its own.
-
-    The adapter stays active until the gradients are there: switching it off freezes its weights.
-    """
-    with adapters.active(name if name in adapters.names else None):
-        backbone.model.train()
-        try:
-            yield
-        finally:
-            backbone.model.eval()

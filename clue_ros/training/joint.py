@@ -39,13 +39,12 @@ from clue_ros.training.detector import (
     calibrate,
     check_block,
     save_detector,
-    trainable,
-    training_mode,
 )
 from clue_ros.training.estimate import rehearse
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import Run, RunSettings
+from clue_ros.training.tuning import adamw, trainable, training_mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +189,7 @@ def train_joint(
     assert detector.head is not None
     lora = trainable(adapters, DECODER)
     head = dict(detector.head.named_parameters(prefix='head'))
-    optimizer = torch.optim.AdamW(
-        [
-            {'params': list(lora.values()), 'lr': settings.rate},
-            {'params': list(head.values()), 'lr': settings.head_rate},
-        ],
-        weight_decay=settings.weight_decay,
-    )
+    optimizer = adamw([(lora, settings.rate), (head, settings.head_rate)], settings.weight_decay)
     decoder = settings.decoder()
     share = {'process': accelerator.process_index, 'processes': accelerator.num_processes}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from transformers import PaliGemmaForConditionalGeneration
 
 from clue_ros.scenes.catalogue import KIND_NAMES
 from clue_ros.training.backbone.augment import UNCHANGED, draw_pictures
-from clue_ros.training.backbone.configuration import BackboneSettings, Rates
+from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.dense import (
     DenseHeads,
     dense_loss,
@@ -22,11 +20,8 @@ from clue_ros.training.backbone.dense import (
     dense_targets,
 )
 from clue_ros.training.backbone.images import ImageBank
-from clue_ros.training.backbone.optimiser import make_optimisers
+from clue_ros.training.backbone.stage import run_stage_loop, step_rng
 from clue_ros.training.backbone.vision import choose_patches, image_features
-from clue_ros.training.loop import LoopSettings, run_loop
-
-VALIDATION = 'validation.jsonl'
 
 
 def vision_parameters(
@@ -44,23 +39,6 @@ def vision_parameters(
 def head_parameters(heads: DenseHeads) -> dict[str, nn.Parameter]:
     """The heads' part of them."""
     return {f'dense_heads.{name}': value for name, value in heads.named_parameters()}
-
-
-def decay(rates: Rates) -> Callable[[int, LoopSettings], float]:
-    """Linear warm-up, then linear decay to ``rates.final``."""
-
-    def factor(step: int, settings: LoopSettings) -> float:
-        if step < rates.warmup:
-            return (step + 1) / rates.warmup
-        left = (settings.steps - step) / max(1, settings.steps - rates.warmup)
-        return rates.final + (1.0 - rates.final) * max(0.0, left)
-
-    return factor
-
-
-def step_rng(seed: int, stage: int, step: int, process: int) -> np.random.Generator:
-    """The source of everything that a process draws in a step."""
-    return np.random.default_rng([seed, stage, step, process])
 
 
 def run_dense_stage(
@@ -103,33 +81,16 @@ def run_dense_stage(
             outputs = heads(image_features(model, batch.pixels, kept))
         return dense_loss(outputs, batch, dense_targets(batch, kept), stage.weights)
 
-    def validate(step: int) -> None:
-        row = {'step': step, **validate_dense(model, heads, banks['val'], settings, device)}
-        with (folder / VALIDATION).open('a', encoding='utf-8') as stream:
-            stream.write(json.dumps(row) + '\n')
-
-    run_loop(
+    run_stage_loop(
         accelerator,
         parameters,
-        make_optimisers(
-            parameters,
-            muon_rate=stage.rates.muon,
-            adam_rate=stage.rates.adam,
-            weight_decay=stage.rates.weight_decay,
-        ),
         loss_of,
-        LoopSettings(
-            steps=stage.steps,
-            seed=settings.seed,
-            warmup=stage.rates.warmup,
-            log_every=settings.log_every,
-            save_every=settings.save_every,
-        ),
+        lambda: validate_dense(model, heads, banks['val'], settings, device),
+        settings,
+        stage,
         folder,
         samples_per_step=share * accelerator.num_processes,
         resume=resume,
-        schedule=decay(stage.rates),
-        on_saved=validate if accelerator.is_main_process else None,
         label='dense',
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,17 +24,11 @@ from clue_ros.training.backbone.dense import DenseHeads, dense_loss, dense_targe
 from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.backbone.instructions import Request
 from clue_ros.training.backbone.language import language_loss, location_targets
-from clue_ros.training.backbone.optimiser import make_optimisers
 from clue_ros.training.backbone.packing import PackedBatch, QueryTokeniser, fill_row, pack
 from clue_ros.training.backbone.queries import View, draw_query
-from clue_ros.training.backbone.stage_dense import (
-    VALIDATION,
-    decay,
-    step_rng,
-    vision_parameters,
-)
+from clue_ros.training.backbone.stage import run_stage_loop, step_rng
+from clue_ros.training.backbone.stage_dense import vision_parameters
 from clue_ros.training.backbone.vision import image_features
-from clue_ros.training.loop import LoopSettings, run_loop
 
 TOKENS_PER_QUERY = 24
 """Room for a query in a packed row; long ones take several places."""
@@ -181,37 +174,24 @@ def run_language_stage(
         return forward(sources['train'], share, settings.language_augmentation, rng)
 
     @torch.no_grad()
-    def validate(step: int) -> None:
+    def measure() -> dict[str, float]:
         rng = np.random.default_rng(0)
-        rows = []
-        for _ in range(_VALIDATION_PICTURES // 16):
-            rows.append(forward(sources['val'], 16, UNCHANGED, rng)[1])
-        means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-        with (folder / VALIDATION).open('a', encoding='utf-8') as stream:
-            stream.write(json.dumps({'step': step, **means}) + '\n')
+        rows = [
+            forward(sources['val'], 16, UNCHANGED, rng)[1]
+            for _ in range(_VALIDATION_PICTURES // 16)
+        ]
+        return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
-    run_loop(
+    run_stage_loop(
         accelerator,
         parameters,
-        make_optimisers(
-            parameters,
-            muon_rate=stage.rates.muon,
-            adam_rate=stage.rates.adam,
-            weight_decay=stage.rates.weight_decay,
-        ),
         loss_of,
-        LoopSettings(
-            steps=stage.steps,
-            seed=settings.seed,
-            warmup=stage.rates.warmup,
-            log_every=settings.log_every,
-            save_every=settings.save_every,
-        ),
+        measure,
+        settings,
+        stage,
         folder,
         samples_per_step=share * accelerator.num_processes * stage.queries,
         resume=resume,
-        schedule=decay(stage.rates),
-        on_saved=validate if accelerator.is_main_process else None,
         label=name,
     )
 
