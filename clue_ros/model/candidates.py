@@ -206,11 +206,17 @@ class CandidateFinder:
 
     def _may_fit(self, sighting: Sighting, words: Mapping[str, Sequence[str]]) -> bool:
         """Whether a sighting is worth a description: some text lists it or might be said of it."""
-        if not sighting.label_logits or any(text in sighting.listed for text in words):
+        label = sighting.label
+        if label is None or any(text in sighting.listed for text in words):
             return True
-        wanted = [_absolute(needed) for text, needed in words.items() if _is_looks(text, needed)]
-        said = self._describer.likelihoods(sighting.label_logits, sorted(set().union(*wanted)))
-        return any(all(said[word] >= IMPOSSIBLE for word in needed) for needed in wanted)
+        return any(
+            all(
+                label.likelihood(self._describer.first_pieces(word)) >= IMPOSSIBLE
+                for word in _absolute(needed)
+            )
+            for text, needed in words.items()
+            if _is_looks(text, needed)
+        )
 
     def _closer(
         self, work: Work, candidates: Sequence[Candidate], first: Sequence[Description]

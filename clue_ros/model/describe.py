@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +91,7 @@ class Describer:
             return [
                 Description(
                     self._text(candidate, answer),
-                    self.likelihoods(answer.logits, words),
+                    _likelihoods(answer, {word: self.first_pieces(word) for word in words}),
                     self._certainty(answer),
                 )
                 for candidate, answer in zip(candidates, answers, strict=True)
@@ -103,18 +103,6 @@ class Describer:
             return 1.0
         last = len(answer.token_ids) - 2 if answer.complete else len(answer.token_ids) - 1
         return math.exp(answer.log_probabilities[max(0, last)])
-
-    def likelihoods(self, logits: Sequence[Tensor], words: Sequence[str]) -> dict[str, float]:
-        """For each word the highest probability that it got at any place of an answer.
-
-        Args:
-            logits: float[V] per token of the answer.
-            words: lower-case words.
-        """
-        if not logits or not words:
-            return dict.fromkeys(words, 0.0)
-        shares = torch.stack(tuple(logits)).float().softmax(-1)
-        return {word: self._likelihood(word, shares) for word in words}
 
     def _asked(
         self, work: Work, candidates: Sequence[Candidate], *, closer: bool
@@ -142,10 +130,10 @@ class Describer:
         text = ' '.join(words_of(answer.text))
         return f'{text} {_noun(candidate)}' if self.by_crop else text
 
-    def _likelihood(self, word: str, shares: Tensor) -> float:
-        """Highest probability, float32[T, V], of a word's first piece or a same-meaning word's."""
+    def first_pieces(self, word: str) -> list[int]:
+        """Vocabulary ids with which the word, or one of the same meaning, may begin; or none."""
         spellings = {form for same in same_word(word) for form in (same, f' {same}')}
-        ids = sorted(
+        return sorted(
             {
                 pieces[0]
                 for form in spellings
@@ -154,9 +142,14 @@ class Describer:
                 and not bool(self._backbone.vocabulary.space_mask[pieces[0]])
             }
         )
-        if not ids:
-            return 0.0
-        return float(shares[:, ids].sum(-1).max())
+
+
+def _likelihoods(answer: Decoded, pieces: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """For each word the highest probability of its first pieces at any place of the answer."""
+    if not pieces:
+        return {}
+    shares = torch.stack(answer.logits).float().softmax(-1)
+    return {word: float(shares[:, ids].sum(-1).max()) for word, ids in pieces.items()}
 
 
 def _noun(candidate: Candidate) -> str:

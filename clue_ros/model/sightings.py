@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from clue_ros.core.boxes import iou, suppress
@@ -22,6 +23,40 @@ from clue_ros.model.work import Work
 MAX_CANDIDATES = 12
 DUPLICATE_IOU = 0.4
 _TOKENS_PER_BOX = 10
+_TOKENS_KEPT = 128
+"""Of a label's distribution: what is left out has a probability below 1 / 128."""
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """What the label of a listed box might have been: its likeliest tokens, place by place.
+
+    Attributes:
+        ids: int64[n, k], vocabulary ids.
+        shares: float32[n, k], their probabilities; what is left out has less than any of them.
+    """
+
+    ids: Tensor
+    shares: Tensor
+
+    @classmethod
+    def of(cls, logits: Sequence[Tensor]) -> Label | None:
+        """Of float[V] per token; None without any."""
+        if not logits:
+            return None
+        shares, ids = (
+            torch.stack(tuple(logits))
+            .float()
+            .softmax(-1)
+            .cpu()
+            .topk(min(_TOKENS_KEPT, logits[0].shape[-1]))
+        )
+        return cls(ids, shares)
+
+    def likelihood(self, ids: Sequence[int]) -> float:
+        """Highest probability, at any place, of one of these tokens."""
+        wanted = torch.isin(self.ids, torch.tensor(ids, dtype=torch.long))
+        return float((self.shares * wanted).sum(-1).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +66,12 @@ class Sighting:
     Attributes:
         candidate: its surest box.
         listed: the texts whose lists hold it.
-        label_logits: float[V] per token of its label.
+        label: what its label might have been, where that was kept.
     """
 
     candidate: Candidate
     listed: frozenset[str]
-    label_logits: tuple[Tensor, ...] = field(default=(), repr=False, compare=False)
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +79,7 @@ class _List:
     """What ``detect {text}`` lists; ``more``: the probability that something was left out."""
 
     candidates: tuple[Candidate, ...]
-    label_logits: tuple[tuple[Tensor, ...], ...]
+    labels: tuple[Label | None, ...]
     more: float
 
 
@@ -56,7 +91,7 @@ class Lister:
         adapters: switched off while detecting.
         prompts: texts of the checkpoint.
         more_from: share of the separator from which a list goes on, see ``BoxesGrammar``.
-        keep_labels: keep the logits of labels, V numbers per token.
+        keep_labels: keep what labels might have been.
     """
 
     def __init__(
@@ -78,9 +113,9 @@ class Lister:
         """The objects of all the texts' lists; of two boxes that overlap, the surer one stays."""
         lists = self._lists(work, texts)
         pool = [
-            (one, logits, text)
+            (one, label, text)
             for text, found in lists.items()
-            for one, logits in zip(found.candidates, found.label_logits, strict=True)
+            for one, label in zip(found.candidates, found.labels, strict=True)
         ]
         boxes = [one.box for one, _, _ in pool]
         kept = suppress(boxes, [one.score for one, _, _ in pool], DUPLICATE_IOU)
@@ -133,6 +168,6 @@ class Lister:
         more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
         return _List(
             candidates,
-            answer.label_logits or ((),) * len(candidates),
+            tuple(map(Label.of, answer.label_logits)) or (None,) * len(candidates),
             more if more < self._more_from else 0.0,
         )
