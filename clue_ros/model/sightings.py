@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clue_ros.core.boxes import iou, suppress
 from clue_ros.core.candidates import Candidate
+from clue_ros.core.instruction import split_relation
 from clue_ros.core.locations import decode_box
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.answer import Decoded
@@ -22,6 +23,8 @@ from clue_ros.model.work import Work
 
 MAX_CANDIDATES = 12
 DUPLICATE_IOU = 0.4
+PLACE_FROM = 0.4
+"""A list of what stands at a place goes on from this share of the separator."""
 _TOKENS_PER_BOX = 10
 _TOKENS_KEPT = 128
 """Of a label's distribution: what is left out has a probability below 1 / 128."""
@@ -142,7 +145,7 @@ class Lister:
             with work.clock.stage('candidates'), self._adapters.active(None):
                 answers = self._detect(work, missing)
             for text, answer in zip(missing, answers, strict=True):
-                known[text] = self._listed(answer, work)
+                known[text] = self._listed(text, answer, work)
                 work.view.remember(('list', text), known[text])
         return {text: one for text, one in known.items() if one is not None}
 
@@ -158,16 +161,22 @@ class Lister:
             keep_logits=self._keep_labels,
         )
 
-    def _listed(self, answer: Decoded, work: Work) -> _List:
+    def _listed(self, text: str, answer: Decoded, work: Work) -> _List:
         size = work.view.width, work.view.height
+        # What a description cannot verify must have been listed with more conviction.
+        sure = max(PLACE_FROM, self._more_from) if split_relation(text)[1] else self._more_from
+        count = len(answer.boxes)
+        count = next((n for n in range(1, count) if answer.shares[n] < sure), count)
         candidates = tuple(
             Candidate(decode_box(bins, *size), bins, label=label, score=score)
-            for bins, label, score in zip(answer.boxes, answer.labels, answer.scores, strict=True)
+            for bins, label, score in zip(
+                answer.boxes[:count], answer.labels, answer.scores, strict=False
+            )
         )
         # A list that was cut off, or is as long as it may be, is taken as complete.
-        more = answer.shares[-1] if len(answer.shares) == len(candidates) + 1 else 0.0
+        more = answer.shares[count] if len(answer.shares) > count else 0.0
         return _List(
             candidates,
-            tuple(map(Label.of, answer.label_logits)) or (None,) * len(candidates),
-            more if more < self._more_from else 0.0,
+            tuple(map(Label.of, answer.label_logits[:count])) or (None,) * count,
+            more if more < sure else 0.0,
         )

@@ -222,6 +222,27 @@ def test_places_are_read_by_the_list_of_the_phrase_alone(backbone, work, detecti
     assert places_of(finder_of(backbone).find(work, phrase)) == [5]
 
 
+@pytest.mark.parametrize(
+    ('phrase', 'share', 'places', 'another'),
+    [
+        ('mug on the left', 0.35, [5], 0.35),
+        ('mug on the left', 0.45, [5, 50], 0.86),
+        ('mug', 0.35, [5, 50], 0.86),
+    ],
+)
+def test_what_stands_at_a_place_is_listed_with_more_conviction(
+    backbone, work, monkeypatch, detections, phrase, share, places, another
+):  # fmt: skip
+    detections({}, shown(mug=5, red_mug=50))
+    answer = dataclasses.replace(listed([boxed(5), boxed(50)]), shares=(1.0, share, 0.1))
+    monkeypatch.setattr(Lister, '_detect', lambda self, work, texts: [
+        answer if text == phrase else listed([]) for text in texts
+    ])  # fmt: skip
+    found = finder_of(backbone).finding(work, phrase)
+    assert places_of(found.candidates) == places
+    assert found.another == pytest.approx(another, abs=0.01)
+
+
 def test_what_is_listed_needs_less_evidence_than_what_is_not(backbone, work, detections):
     doubtful = lambda x, words: Description('mug', dict.fromkeys(words, 0.2))  # noqa: E731
     detections({'mug': [boxed(5)], EVERYTHING: [boxed(50)]}, doubtful)
