@@ -101,10 +101,12 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """What to call it: the described colour, which verifies the label's, and the kind."""
+        """What to call it once it is found: the described colour, which verifies the label's, and
+        the kind, certain or not.
+        """
         if not self.description:
             return self.label
-        return f'{self.appearance.colour} {self.kind}'.strip()
+        return f'{self.appearance.colour} {self.kind or self.appearance.kind}'.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,9 @@ def test_descriptions_are_read(text, expected):
     ],
 )
 def test_a_candidate_is_called_by_its_colour_and_the_kind_asked_for(label, description, name):
-    assert candidate(description, 0, label=label).name == name
+    found = candidate(description, 0, label=label)
+    assert found.name == name
+    assert replace(found, certainty=0.5).name == name
 
 
 def test_options_are_enumerated():
