@@ -14,6 +14,7 @@ import pytest
 import clue_ros
 
 ROOT = Path(__file__).resolve().parent.parent
+WANTING = 'catkin_pkg is not installed: "make setup" does it'
 PIP_INPUTS = ('pyproject.toml', 'setup.cfg', 'setup.py', 'README.md', 'LICENSE')
 
 
@@ -46,7 +47,9 @@ def run_installed(installed: Path, *arguments: str | Path) -> str:
 
 
 def test_package_xml_is_valid() -> None:
-    catkin_pkg = pytest.importorskip('catkin_pkg.package', reason='catkin_pkg comes with colcon')
+    catkin_pkg = pytest.importorskip(
+        'catkin_pkg.package', reason='catkin_pkg is not installed: "make setup" does it'
+    )
     package = catkin_pkg.parse_package(str(ROOT / 'package.xml'))
     package.validate()
     assert package.name == 'clue_ros'
@@ -55,7 +58,9 @@ def test_package_xml_is_valid() -> None:
 
 
 def test_one_version_everywhere(installed: Path) -> None:
-    catkin_pkg = pytest.importorskip('catkin_pkg.package', reason='catkin_pkg comes with colcon')
+    catkin_pkg = pytest.importorskip(
+        'catkin_pkg.package', reason='catkin_pkg is not installed: "make setup" does it'
+    )
     versions = {
         catkin_pkg.parse_package(str(ROOT / 'package.xml')).version,
         clue_ros.__version__,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from clue_ros.core.boxes import Box
 from clue_ros.core.candidates import (
+    CERTAIN_KIND,
     GENERIC_NOUNS,
     SIZES,
     Appearance,
@@ -93,7 +94,7 @@ def distinguish(
     Kinds that are not certain are named only where nothing else separates.
     """
     phrases = _distinguish(candidates, landmarks)
-    if phrases is None and any(one.certainty < 1 for one in candidates):
+    if phrases is None and any(one.certainty < CERTAIN_KIND for one in candidates):
         return _distinguish([replace(one, certainty=1.0) for one in candidates], landmarks)
     return phrases
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -131,7 +132,7 @@ class Answer:
         """Complete boxes, and where the words after each of them stand."""
         starts = self._starts()
         boxes, spans = [], []
-        for start, stop in zip(starts, [*starts[1:], len(self._tokens)], strict=False):
+        for start, stop in pairwise([*starts, len(self._tokens)]):
             bins = [self._words.bin_of.get(token) for token in self._tokens[start : start + 4]]
             known = [value for value in bins if value is not None]
             if len(known) < 4:

@@ -169,10 +169,8 @@ class Lister:
         count = next((n for n in range(1, count) if answer.shares[n] < sure), count)
         candidates = tuple(
             Candidate(decode_box(bins, *size), bins, label=label, score=score)
-            for bins, label, score in zip(
-                answer.boxes[:count], answer.labels, answer.scores, strict=False
-            )
-        )
+            for bins, label, score in zip(answer.boxes, answer.labels, answer.scores, strict=True)
+        )[:count]
         # A list that was cut off, or is as long as it may be, is taken as complete.
         more = answer.shares[count] if len(answer.shares) > count else 0.0
         return _List(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,11 @@ from clue_ros.model.detector import DECODER, DETECTOR
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.model.settings import Settings
+from clue_ros.model.stopwatch import Stopwatch
+from clue_ros.model.view import ViewCache
+from clue_ros.model.work import Work
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 BLOCK = 2
 
@@ -29,6 +35,13 @@ def image() -> np.ndarray:
 @pytest.fixture
 def backbone() -> Backbone:
     return random_backbone('tiny', sharpness=4.0)
+
+
+@pytest.fixture
+def work(backbone, image):
+    clock = Stopwatch(torch.device('cpu'))
+    with torch.inference_mode():
+        return Work(ViewCache(backbone).view(image, clock), clock)
 
 
 @pytest.fixture

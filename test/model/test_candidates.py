@@ -7,49 +7,18 @@ import math
 
 import pytest
 import torch
+from stand_ins import boxed, finder_of
 
-from clue_ros.core.boxes import Box, iou
-from clue_ros.core.candidates import Candidate
-from clue_ros.core.dialog import Dialog
-from clue_ros.core.locations import LabelledBins, encode_box, format_bins, format_detections
-from clue_ros.core.turn import Question
+from clue_ros.core.boxes import iou
+from clue_ros.core.locations import LabelledBins, format_detections
 from clue_ros.model import candidates as candidates_module
-from clue_ros.model import describe as describe_module
 from clue_ros.model import sightings as sightings_module
-from clue_ros.model.adapters import Adapters
 from clue_ros.model.answer import Decoded
-from clue_ros.model.asking.composed import ComposedAsker
-from clue_ros.model.candidates import CandidateFinder
 from clue_ros.model.checkpoint_config import STOCK_PROMPTS, Prompts
-from clue_ros.model.cut_out import CutOut
-from clue_ros.model.decoding import decode_batch
 from clue_ros.model.describe import Describer, Description
-from clue_ros.model.grammar import TextGrammar
-from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.model.sightings import DUPLICATE_IOU, Lister
-from clue_ros.model.stopwatch import Stopwatch
-from clue_ros.model.view import ViewCache
-from clue_ros.model.work import Work
 
 EVERYTHING = Prompts().landmarks
-
-
-@pytest.fixture
-def work(backbone, image):
-    clock = Stopwatch(torch.device('cpu'))
-    with torch.inference_mode():
-        return Work(ViewCache(backbone).view(image, clock), clock)
-
-
-def boxed(x, label='mug', score=0.9, y=5, size=12):
-    box = Box(x, y, x + size, y + size)
-    return Candidate(box, encode_box(box, 80, 48), label, score=score)
-
-
-def finder_of(backbone, prompts=None):
-    prompts = prompts or Prompts()
-    adapters = Adapters(backbone)
-    return CandidateFinder(backbone, adapters, prompts, Describer(backbone, adapters, prompts))
 
 
 @pytest.fixture
@@ -400,91 +369,3 @@ def test_stock_weights_verify_colours_only_and_only_where_it_tells(backbone, wor
     finder.find(work, 'red mug')
     assert described == [('red',)]
     assert asked == [('mug',), ('red mug',)], 'colours alone cannot say what a list left out'
-
-
-# ------------------------------------------------------------------ describing
-def test_descriptions_by_box_are_the_models_own_answers(backbone, work):
-    candidates = [boxed(5), boxed(50)]
-    describer = Describer(backbone, Adapters(backbone), Prompts())
-    with torch.inference_mode():
-        found = describer.describe(work, candidates, ('red',))
-        prompts = [
-            build_prompt(backbone, f'answer en what is at {format_bins(one.bins)} ?')
-            for one in candidates
-        ]  # fmt: skip
-        answers = decode_batch(
-            backbone, work.view.features, collate(backbone, prompts), TextGrammar(),
-            max_new_tokens=describe_module.MAX_DESCRIPTION_TOKENS, keep_logits=True,
-        )  # fmt: skip
-    red = backbone.tokenizer.encode(' red', add_special_tokens=False)
-    for description, answer in zip(found, answers, strict=True):
-        assert description.text == ' '.join(describe_module.words_of(answer.text))
-        alone = torch.stack(answer.logits).softmax(-1)[:, red[0]].max()
-        assert float(alone) <= description.likelihoods['red'] <= float(alone) + 0.01
-        assert answer.complete is (answer.token_ids[-1] == backbone.vocabulary.eos_id)
-        noun = answer.log_probabilities[-2 if answer.complete else -1]
-        assert description.certainty == pytest.approx(math.exp(noun))
-
-
-def test_a_word_that_the_model_says_is_likely_there(backbone, work):
-    """The likelihood of the first word of its own answer is what the model gave that word."""
-    describer = Describer(backbone, Adapters(backbone), Prompts())
-    with torch.inference_mode():
-        said = describer.describe(work, [boxed(5)])[0].text.split()
-        found = describer.describe(work, [boxed(5)], tuple(said[:1]))[0]
-    assert found.likelihoods[said[0]] > 1.5 / len(backbone.tokenizer)
-
-
-def test_closer_descriptions_ask_about_the_box_in_its_cut_out(backbone, work, monkeypatch):
-    parts = []
-    encode = backbone.encode_images
-    monkeypatch.setattr(backbone, 'encode_images', lambda x: parts.append(x) or encode(x))
-    describer = Describer(backbone, Adapters(backbone), Prompts())
-    candidates = [boxed(5), boxed(50)]
-    with torch.inference_mode():
-        found = describer.describe(work, candidates, ('red',), closer=True)
-        cut_outs = [CutOut.around(one.box, work.view.image) for one in candidates]
-        alone = []
-        for one, part in zip(candidates, cut_outs, strict=True):
-            again = ViewCache(backbone).view(part.pixels, work.clock)
-            inside = part.inside(one.box)
-            there = Candidate(inside, encode_box(inside, part.width, part.height))
-            alone += describer.describe(dataclasses.replace(work, view=again), [there], ('red',))
-    assert parts[0].shape[0] == 2
-    for together, single in zip(found, alone, strict=True):
-        assert together.text == single.text
-        assert together.likelihoods == pytest.approx(single.likelihoods, rel=1e-3)
-
-
-def test_descriptions_by_crop_encode_what_was_cut_out(backbone, work, monkeypatch):
-    crops = []
-    encode = backbone.encode_images
-    monkeypatch.setattr(backbone, 'encode_images', lambda x: crops.append(x) or encode(x))
-    describer = Describer(backbone, Adapters(backbone), STOCK_PROMPTS)
-    with torch.inference_mode():
-        found = describer.describe(work, [boxed(5), boxed(50, label='coffee mug')])
-    assert crops[0].shape[0] == 2
-    assert found[0].text.endswith('mug')
-    assert found[1].text.endswith('coffee mug')
-
-
-# ------------------------------------------------------------------ landmarks
-def test_the_composed_asker_looks_for_landmarks_last(backbone, work, monkeypatch):
-    asked = []
-    bowl = dataclasses.replace(boxed(28, 'bowl', size=4), description='blue bowl')
-
-    def find(self, work, phrase):
-        asked.append(phrase)
-        return (bowl,)
-
-    monkeypatch.setattr(CandidateFinder, 'find', find)
-    asker = ComposedAsker(finder_of(backbone), 'objects')
-    twins = [dataclasses.replace(one, description='red mug') for one in (boxed(5), boxed(50))]
-    assert asker.ask(work, Dialog('get the mug'), twins).options == (
-        'the mug on the left', 'the mug on the right',
-    )  # fmt: skip
-    assert asked == []
-    close = [dataclasses.replace(one, description='red mug') for one in (boxed(10), boxed(14, y=9))]
-    question = asker.ask(work, Dialog('get the mug'), close)
-    assert asked == ['objects']
-    assert question is None or isinstance(question, Question)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 launch_pytest = pytest.importorskip(
-    'launch_pytest', reason='needs a ROS installation: launch_pytest not found'
+    'launch_pytest',
+    reason='launch_pytest is missing: "python -m pytest test/ros/launch" in a sourced ROS runs it',
 )
 
 from ament_index_python.packages import get_package_share_directory  # noqa: E402
