@@ -29,10 +29,12 @@ class Detection:
     Attributes:
         logits: float32 (B,), before calibration.
         attention: float32 (B, rows, cols) in [0, 1], or None where the variant reads none.
+        raw: float32 (B, N), the same before it is scaled: v of eq. (2), sums to about 1.
     """
 
     logits: Tensor
-    attention: Tensor | None
+    attention: Tensor | None = None
+    raw: Tensor | None = None
 
 
 class Detector:
@@ -107,12 +109,12 @@ class Detector:
         name = self.adapter if self.adapter in self.adapters.names else None
         with self.adapters.active(name):
             if self.head is not None:
-                attention = read_attention(self.backbone, features, batch, self.block).map
-                return Detection(self.head(attention[:, None]), attention)
+                seen = read_attention(self.backbone, features, batch, self.block)
+                return Detection(self.head(seen.map[:, None]), seen.map, seen.raw)
             last = self.variant.last_block(self.block, self.backbone.blocks)
             hidden = run_blocks(self.backbone, features, batch, upto=last + 1, last_only=True)
             assert self._yes_no is not None
-            return Detection(self._yes_no(hidden[:, 0]), None)
+            return Detection(self._yes_no(hidden[:, 0]))
 
 
 def query_prompt(backbone: Backbone, prompts: Prompts, conditioning: str, text: str) -> Prompt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -53,6 +54,7 @@ def run_blocks(
     upto: int | None = None,
     cache: KeyValueCache | None = None,
     last_only: bool = False,
+    entering: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """Runs blocks 0 .. ``upto`` - 1 over image, prefix and suffix.
 
@@ -64,6 +66,7 @@ def run_blocks(
         cache: takes in the keys and values of every block that runs.
         last_only: return the last real token only, for which alone the final block then computes
             its query, output projection and MLP.
+        entering: is told the index of every block before it runs, and the states that enter it.
 
     Returns:
         float[B, T, D] hidden states after the last block that ran, before the final norm, or
@@ -80,12 +83,16 @@ def run_blocks(
     masks = {window: prefix_mask(batch, window) for window in set(backbone.windows)}
     whole = max(0, count - 1) if last_only else count
     for index in range(whole):
+        if entering is not None:
+            entering(index, hidden)
         mask = masks[backbone.windows[index]]
         hidden = _run_block(backbone, index, hidden, rotary, mask, cache)
     if not last_only:
         return hidden
     if whole == count:
         return take_rows(hidden, batch.last[:, None])
+    if entering is not None:
+        entering(whole, hidden)
     mask = masks[backbone.windows[whole]]
     return _run_last_block(backbone, whole, hidden, rotary, mask, cache, batch.last[:, None])
 

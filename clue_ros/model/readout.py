@@ -70,13 +70,10 @@ def read_attention(
     """
     _check(backbone, batch, block)
     hidden = run_blocks(backbone, features, batch, upto=block)
-    index, selected = _selected_rows(batch.query_mask)
-    weights = _row_weights(backbone, hidden, batch, block, index)
-    image = _image_places(backbone, batch)
-    on_image = weights.gather(-1, image[:, None, None, :].expand(*weights.shape[:3], -1))
+    index, selected = selected_rows(batch.query_mask)
+    on_image = image_attention(backbone, hidden, batch, block, index)
 
-    renormalised = on_image / (on_image.sum(-1, keepdim=True) + EPSILON)  # eq. (1)
-    renormalised = renormalised * selected[:, None, :, None]
+    renormalised = per_image_token(on_image) * selected[:, None, :, None]
     count = selected.sum(-1)
     per_token = renormalised.mean(1)
     raw = per_token.sum(1) / count[:, None]  # eq. (2)
@@ -89,6 +86,28 @@ def read_attention(
         per_head=renormalised.sum(2) / count[:, None, None] if intermediates else None,
         per_token=per_token if intermediates else None,
     )
+
+
+def image_attention(
+    backbone: Backbone, hidden: Tensor, batch: PromptBatch, block: int, index: Tensor
+) -> Tensor:
+    """How much some tokens attend to each image token in a block: float32[B, H, R, N].
+
+    Args:
+        backbone: the model, with whatever adapter is active.
+        hidden: float[B, T, D], the states that enter the block.
+        batch: the prompts, with or without suffix.
+        block: zero-based index of the block.
+        index: int64[B, R], places of the tokens.
+    """
+    weights = _row_weights(backbone, hidden, batch, block, index)
+    image = _image_places(backbone, batch)
+    return weights.gather(-1, image[:, None, None, :].expand(*weights.shape[:3], -1))
+
+
+def per_image_token(weights: Tensor) -> Tensor:
+    """Eq. (1): attention float[..., N] on the image tokens, scaled to sum to about 1."""
+    return weights / (weights.sum(-1, keepdim=True) + EPSILON)
 
 
 def min_max(values: Tensor) -> Tensor:
@@ -118,12 +137,17 @@ def _row_weights(
     )
     mask = prefix_mask(batch, backbone.windows[block])
     if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
+        rows = take_rows(mask[:, 0], index)[:, None] if mask.shape[2] > 1 else mask
+        scores = scores.masked_fill(~rows, -torch.inf)
     return scores.softmax(-1, dtype=torch.float32)
 
 
-def _selected_rows(query_mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Places of the selected tokens, packed to the left: int64[B, R] and bool[B, R]."""
+def selected_rows(query_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Places of the tokens that bool[B, T] selects, packed to the left.
+
+    Returns:
+        int64[B, R] places and bool[B, R], which of them are meant; the others fill rows up.
+    """
     count = query_mask.sum(-1)
     width = int(count.max())
     order = query_mask.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[:, :width]

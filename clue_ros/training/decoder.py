@@ -22,9 +22,10 @@ from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
 from clue_ros.model.decoder import dialog_prompt
 from clue_ros.model.detector import DECODER
-from clue_ros.model.prompt import collate
+from clue_ros.model.prompt import PromptBatch, collate
 from clue_ros.training.batches import batch_of
 from clue_ros.training.estimate import rehearse
+from clue_ros.training.looking import MiddleBlocks, attention_targets
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import RECORD, Run, RunSettings
@@ -45,6 +46,8 @@ class DecoderSettings:
         batch_size: pairs over all processes.
         dialogs, val_dialogs: so many annotated dialogs, at most.
         location_sigma: spread of the location targets in bins; 0 is the paper's cross-entropy.
+        attention: weight of a second loss, on where the middle blocks look while the box is
+            understood and said (ours; the paper has none).
     """
 
     run: RunSettings
@@ -58,6 +61,7 @@ class DecoderSettings:
     dialogs: int = 20_000
     val_dialogs: int = 500
     location_sigma: float = 0.0
+    attention: float = 0.0
     prompts: Prompts = field(default_factory=Prompts)
 
     def problems(self) -> list[str]:
@@ -73,6 +77,8 @@ class DecoderSettings:
             found.append(f'dropout: expected 0..1, got {self.dropout}')
         if self.location_sigma < 0 or self.weight_decay < 0:
             found.append('location_sigma, weight_decay: expected at least 0')
+        if not 0 <= self.attention <= 100:
+            found.append(f'attention: expected 0..100, got {self.attention}')
         return found
 
 
@@ -154,7 +160,7 @@ def train_decoder(
             processes=accelerator.num_processes,
         )
         with accelerator.autocast():
-            return pair_loss(backbone, settings, chosen, table), {}
+            return pair_loss(backbone, settings, chosen, table)
 
     with training_mode(backbone, adapters, DECODER):
         run_loop(
@@ -172,14 +178,30 @@ def train_decoder(
 
 def pair_loss(
     backbone: Backbone, settings: DecoderSettings, pairs: Sequence[Pair], table: FeatureTable
-) -> torch.Tensor:
-    """L_IVG of some pairs under the adapter that is active."""
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """L_IVG of some pairs under the adapter that is active plus the attention's share, and both."""
     prompts = [
         dialog_prompt(backbone, settings.prompts, pair.dialog, pair.suffix) for pair in pairs
     ]
     batch = collate(backbone, prompts, padding_side='right')
     features = table([pair.sample for pair in pairs])
-    return suffix_loss(backbone, features, batch, location_sigma=settings.location_sigma)
+    if not settings.attention:
+        return suffix_loss(backbone, features, batch, location_sigma=settings.location_sigma), {}
+    watched = _watched(backbone, pairs, batch)
+    loss = suffix_loss(
+        backbone, features, batch, location_sigma=settings.location_sigma, entering=watched
+    )
+    parts = {'suffix_loss': loss.item(), 'attention_loss': watched.loss.item()}
+    return loss + settings.attention * watched.loss, parts
+
+
+def _watched(backbone: Backbone, pairs: Sequence[Pair], batch: PromptBatch) -> MiddleBlocks:
+    """The text and the rows that say location tokens look at the object that is meant."""
+    boxes = [[pair.sample.box] if pair.ends and pair.sample.box else [] for pair in pairs]
+    target = attention_targets([pair.sample for pair in pairs], boxes, backbone.grid)
+    rows = batch.query_mask.clone()
+    rows[:, :-1] |= torch.isin(batch.labels[:, 1:], backbone.location_ids)
+    return MiddleBlocks(backbone, batch, rows, target.to(backbone.device))
 
 
 def validate(

@@ -25,11 +25,12 @@ from clue_ros.model.adapters import Adapters, lora_config
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.calibration import Calibration, fit_temperature, probabilities
 from clue_ros.model.checkpoint_config import Prompts
-from clue_ros.model.detector import DETECTOR, Detector
+from clue_ros.model.detector import DETECTOR, Detection, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.variants import VARIANTS, variant_of
 from clue_ros.training.batches import batch_of
 from clue_ros.training.estimate import rehearse
+from clue_ros.training.looking import attention_loss, attention_targets
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.run import RECORD, Run, RunSettings
 from clue_ros.training.settings import as_mapping
@@ -54,6 +55,8 @@ class DetectorSettings:
         samples, val_samples: so many training and validation requests, at most.
         later_turns: share of them that are dialogs with at least one reply.
         max_false_alarms: the threshold is the one with the best validation F1 within this rate.
+        attention: weight of a second loss, on where the map looks (ours; the paper has none). It
+            needs a variant that reads the map, and data with the boxes of all that fits.
     """
 
     run: RunSettings
@@ -71,6 +74,7 @@ class DetectorSettings:
     val_samples: int = 2_000
     later_turns: float = 0.2
     max_false_alarms: float = 0.07
+    attention: float = 0.0
     prompts: Prompts = field(default_factory=Prompts)
 
     def problems(self) -> list[str]:
@@ -92,7 +96,16 @@ class DetectorSettings:
                 found.append(f'{name}: expected 0..1, got {getattr(self, name)}')
         if self.rank < 0 or self.block < 0:
             found.append('rank, block: expected at least 0')
+        if not 0 <= self.attention <= 100:
+            found.append(f'attention: expected 0..100, got {self.attention}')
+        elif self.attention and not self._moves_the_map():
+            found.append('attention: expected 0 for a variant that does not tune its map')
         return found
+
+    def _moves_the_map(self) -> bool:
+        return (
+            self.rank > 0 and self.variant in VARIANTS and variant_of(self.variant).output == 'map'
+        )
 
 
 def run(
@@ -180,14 +193,18 @@ def train_detector(
     *,
     resume: bool = False,
 ) -> None:
-    """Binary cross-entropy of section III-B.1 on adapter A and the head; all else is frozen."""
+    """Binary cross-entropy of section III-B.1 on adapter A and the head; all else is frozen.
+
+    With ``settings.attention`` the map is supervised as well.
+    """
     lora = trainable(detector.adapters, DETECTOR)
     head = dict(detector.head.named_parameters(prefix='head')) if detector.head else {}
     optimizer = adamw(
         [(lora, settings.lora_rate), (head, settings.head_rate)], settings.weight_decay
     )
 
-    judge = _judge(detector, train, table) if lora else _judge_frozen(detector, train, table)
+    judge = _judge if lora else _judge_frozen
+    detect = judge(detector, train, table)
 
     def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         chosen = batch_of(
@@ -202,10 +219,18 @@ def train_detector(
             [float(bool(train[index].ambiguous)) for index in chosen], device=accelerator.device
         )
         with accelerator.autocast():
-            logits = judge(chosen)
-        value = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
-        right = ((logits > 0) == (labels > 0.5)).float().mean()
-        return value, {'accuracy': float(right)}
+            seen = detect(chosen)
+        value = nn.functional.binary_cross_entropy_with_logits(seen.logits.float(), labels)
+        parts = {'accuracy': float(((seen.logits > 0) == (labels > 0.5)).float().mean())}
+        if settings.attention:
+            assert seen.raw is not None, 'problems() refuses variants without a map'
+            samples = [train[index] for index in chosen]
+            boxes = [sample.referents for sample in samples]
+            target = attention_targets(samples, boxes, detector.backbone.grid)
+            looked = attention_loss(seen.raw, target.to(seen.raw.device)).mean()
+            parts |= {'label_loss': value.item(), 'attention_loss': looked.item()}
+            value = value + settings.attention * looked
+        return value, parts
 
     with training_mode(detector.backbone, detector.adapters, DETECTOR):
         run_loop(
@@ -223,28 +248,27 @@ def train_detector(
 
 def _judge(
     detector: Detector, train: Sequence[Sample], table: FeatureTable
-) -> Callable[[Sequence[int]], torch.Tensor]:
-    """Numbers of samples -> logits."""
+) -> Callable[[Sequence[int]], Detection]:
+    """Numbers of samples -> what the detector makes of them."""
 
-    def judge(chosen: Sequence[int]) -> torch.Tensor:
+    def judge(chosen: Sequence[int]) -> Detection:
         samples = [train[index] for index in chosen]
         prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in samples]
-        return detector(table(samples), detector.collate(prompts)).logits
+        return detector(table(samples), detector.collate(prompts))
 
     return judge
 
 
 def _judge_frozen(
     detector: Detector, train: Sequence[Sample], table: FeatureTable
-) -> Callable[[Sequence[int]], torch.Tensor]:
+) -> Callable[[Sequence[int]], Detection]:
     """The same for a head alone: without an adapter the maps never change, so each is read once."""
     assert detector.head is not None, 'problems() refuses rank 0 without a head'
     head = detector.head
     maps = torch.from_numpy(np.stack(detector_maps(detector, train, table)))[:, None]
 
-    def judge(chosen: Sequence[int]) -> torch.Tensor:
-        logits: torch.Tensor = head(maps[list(chosen)].to(detector.backbone.device))
-        return logits
+    def judge(chosen: Sequence[int]) -> Detection:
+        return Detection(head(maps[list(chosen)].to(detector.backbone.device)))
 
     return judge
 

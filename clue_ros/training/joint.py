@@ -199,7 +199,7 @@ def train_joint(
         judged = batch_of(samples, step, settings.batch_size, seed, **share)
         labels = torch.tensor([float(bool(s.ambiguous)) for s in judged], device=accelerator.device)
         with accelerator.autocast():
-            dialog = pair_loss(detector.backbone, decoder, chosen, table)
+            dialog, _ = pair_loss(detector.backbone, decoder, chosen, table)
             prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in judged]
             logits = detector(table(judged), detector.collate(prompts)).logits
         ambiguity = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)

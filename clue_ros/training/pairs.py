@@ -25,6 +25,11 @@ class Pair:
     dialog: Dialog
     suffix: str
 
+    @property
+    def ends(self) -> bool:
+        """Whether the suffix ends the dialog: it holds the box, or nothing."""
+        return self.dialog == self.sample.dialog
+
 
 def dialog_pairs(samples: Sequence[Sample]) -> list[Pair]:
     """All pairs of all samples, in their order.

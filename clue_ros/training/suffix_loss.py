@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -17,7 +18,12 @@ _REACH = 3.0
 
 
 def suffix_loss(
-    backbone: Backbone, features: Tensor, batch: PromptBatch, *, location_sigma: float = 0.0
+    backbone: Backbone,
+    features: Tensor,
+    batch: PromptBatch,
+    *,
+    location_sigma: float = 0.0,
+    entering: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """L_IVG of section III-A: mean over each sample's suffix tokens, then over the samples.
 
@@ -27,11 +33,12 @@ def suffix_loss(
         batch: prompts with suffix.
         location_sigma: spread in bins of the targets of location tokens; 0 is the paper's one-hot
             target, more lets a small model learn that neighbouring bins are nearly right.
+        entering: is told the index of every block before it runs, and the states that enter it.
 
     Returns:
         float32 scalar.
     """
-    hidden = run_blocks(backbone, features, batch)
+    hidden = run_blocks(backbone, features, batch, entering=entering)
     # The output head runs on the rows that predict a suffix token alone: the vocabulary is wide.
     labels = batch.labels[:, 1:]
     wanted = labels >= 0

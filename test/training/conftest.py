@@ -35,6 +35,7 @@ def _sample(number: int) -> Sample:
         'train',
         box=None if number % 4 == 3 else Box(4.0 + number, 5.0, 30.0 + number, 40.0),
         ambiguous=False if number % 4 == 3 else number % 2 == 0,
+        referents=() if number % 4 == 3 else (Box(4.0 + number, 5.0, 30.0 + number, 40.0),),
         absent=number % 4 == 3,
         phrase_type='noun',
     )

@@ -178,8 +178,8 @@ def test_a_head_alone_sees_the_maps_that_its_detector_would_read(samples: list[S
     )
     table = FeatureTable(bare.backbone, samples)
     with torch.no_grad():
-        each_time = detector._judge(bare, samples, table)([3, 0, 5])
-        once = detector._judge_frozen(bare, samples, table)([3, 0, 5])
+        each_time = detector._judge(bare, samples, table)([3, 0, 5]).logits
+        once = detector._judge_frozen(bare, samples, table)([3, 0, 5]).logits
     torch.testing.assert_close(once, each_time, atol=1e-4, rtol=1e-4)
     assert float(once.std()) > 1e-3
 

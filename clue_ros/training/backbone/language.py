@@ -14,13 +14,9 @@ from clue_ros.training.backbone.attention import recorded_attention
 from clue_ros.training.backbone.dense import DenseHeads
 from clue_ros.training.backbone.packing import PackedBatch, packed_mask
 from clue_ros.training.backbone.tokenizer import word_id
+from clue_ros.training.looking import attention_loss, middle_blocks, spread_evenly
 
 _EPSILON = 1e-6
-
-
-def middle_blocks(count: int) -> tuple[int, ...]:
-    """The blocks whose attention is supervised: from a third to two thirds of the depth."""
-    return tuple(range(count // 3, 2 * count // 3 + 1))
 
 
 def location_targets(sigma: float, device: torch.device) -> Tensor:
@@ -122,16 +118,13 @@ def _attention_loss(
     equations (1) and (2) do; the target spreads evenly over the instances.
     """
     rows, places = (batch.focus.sum(-1) > 0).nonzero(as_tuple=True)
-    focus = batch.focus[rows, places]
-    share = cover / cover.sum(-1, keepdim=True).clamp(min=_EPSILON)
-    target = torch.einsum('mo,mon->mn', focus, share[rows])
-    target = target / target.sum(-1, keepdim=True).clamp(min=_EPSILON)
+    target = spread_evenly(cover[rows], batch.focus[rows, places])
     losses = []
     for weights in recorded.values():
         # The text's rows are the last ones, whether or not the image's are recorded too.
         seen = weights[rows, :, places - batch.ids.shape[1], :image_tokens].float()
         seen = seen / (seen.sum(-1, keepdim=True) + _EPSILON)
-        losses.append(-(target * (seen.mean(1) + _EPSILON).log()).sum(-1).mean())
+        losses.append(attention_loss(seen.mean(1), target).mean())
     return torch.stack(losses).mean()
 
 

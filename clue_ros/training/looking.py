@@ -1,0 +1,126 @@
+"""Attention supervision: where the text tokens should look, and how far they look elsewhere.
+
+The paper trains the detector on labels alone. Data with boxes of everything that a request fits can
+say more: the map of eq. (2) should lie on all of it, evenly. The embedded backbone learns that way,
+too (see ``backbone.language``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clue_ros.core.boxes import Box
+from clue_ros.datasets.sample import Sample
+from clue_ros.model.backbone import Backbone
+from clue_ros.model.prompt import PromptBatch
+from clue_ros.model.readout import image_attention, per_image_token, selected_rows
+
+_EPSILON = 1e-6
+
+
+def attention_loss(seen: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy between attention and where it should lie: float[M].
+
+    Args:
+        seen: float[M, N], attention of eq. (2) on the image tokens; sums to about 1.
+        target: float[M, N], at least 0; a row of zeros asks for nothing and costs nothing.
+    """
+    return -(target * (seen + _EPSILON).log()).sum(-1)
+
+
+def spread_evenly(shares: Tensor, chosen: Tensor) -> Tensor:
+    """Targets that give every chosen object the same weight: float[M, N], rows sum to 1 or 0.
+
+    Args:
+        shares: float[M, objects, N], how much of each patch shows each object.
+        chosen: float[M, objects], 1 where the text means the object.
+    """
+    shares = shares / shares.sum(-1, keepdim=True).clamp(min=_EPSILON)
+    target = torch.einsum('mo,mon->mn', chosen, shares)
+    return target / target.sum(-1, keepdim=True).clamp(min=_EPSILON)
+
+
+def attention_targets(
+    samples: Sequence[Sample], boxes: Sequence[Sequence[Box]], grid: tuple[int, int]
+) -> Tensor:
+    """Targets that spread evenly over boxes: float32[B, rows * cols], rows sum to 1 or 0.
+
+    Args:
+        samples: whose pictures the boxes lie in.
+        boxes: of each sample, pixels; none asks for nothing.
+        grid: rows and columns of patches.
+    """
+    most = max((len(some) for some in boxes), default=0)
+    shares = np.zeros((len(samples), max(most, 1), grid[0] * grid[1]), dtype=np.float32)
+    for row, (sample, some) in enumerate(zip(samples, boxes, strict=True)):
+        for place, box in enumerate(some):
+            relative = box.scaled(1 / sample.width, 1 / sample.height)
+            shares[row, place] = box_shares(relative, grid)
+    there = torch.from_numpy(shares)
+    return spread_evenly(there, (there.sum(-1) > 0).float())
+
+
+def box_shares(box: Box, grid: tuple[int, int]) -> NDArray[np.float32]:
+    """Share of each patch that a box covers: float32 (rows * cols), from the top row on.
+
+    Args:
+        box: edges as fractions of the picture.
+        grid: rows and columns of patches, which cover the whole picture.
+    """
+    rows, cols = grid
+    along_y = _overlaps(box.y_min * rows, box.y_max * rows, rows)
+    along_x = _overlaps(box.x_min * cols, box.x_max * cols, cols)
+    return np.outer(along_y, along_x).ravel().astype(np.float32)
+
+
+class MiddleBlocks:
+    """Watches a pass and tells how far the attention of its middle blocks lies off a target.
+
+    Args:
+        backbone: the model, with whatever adapter is active.
+        batch: the prompts of the pass.
+        rows: bool[B, T], the tokens whose attention counts.
+        target: float[B, N], where they should look; rows of zeros ask for nothing.
+    """
+
+    def __init__(
+        self, backbone: Backbone, batch: PromptBatch, rows: Tensor, target: Tensor
+    ) -> None:
+        self._backbone = backbone
+        self._batch = batch
+        self._index, meant = selected_rows(rows)
+        self._target = target
+        self._blocks = middle_blocks(backbone.blocks)
+        self._losses: list[Tensor] = []
+        counts = meant & (target.sum(-1) > 0)[:, None]
+        self._rows, self._places = counts.nonzero(as_tuple=True)
+
+    def __call__(self, block: int, hidden: Tensor) -> None:
+        """The ``entering`` of ``run_blocks``."""
+        if block not in self._blocks:
+            return
+        seen = image_attention(self._backbone, hidden, self._batch, block, self._index)
+        looked = per_image_token(seen).mean(1)
+        losses = attention_loss(looked[self._rows, self._places], self._target[self._rows])
+        self._losses.append(losses.sum() / max(len(self._rows), 1))
+
+    @property
+    def loss(self) -> Tensor:
+        """Mean over blocks and tokens, float32 scalar."""
+        return torch.stack(self._losses).mean()
+
+
+def middle_blocks(count: int) -> tuple[int, ...]:
+    """The blocks whose attention is supervised: from a third to two thirds of the depth."""
+    return tuple(range(count // 3, 2 * count // 3 + 1))
+
+
+def _overlaps(low: float, high: float, count: int) -> NDArray[np.float64]:
+    """Length of [low, high] within each of ``count`` unit intervals."""
+    starts = np.arange(count, dtype=np.float64)
+    return (np.minimum(high, starts + 1) - np.maximum(low, starts)).clip(min=0.0)
