@@ -149,7 +149,8 @@ class DetectionsGate:
     Its probability is how likely a second object fits (``Finding.another``); none is told once
     replies have narrowed the candidates down, where rules have decided.
 
-    The map that it shows is the base model's own, of the same prompt.
+    The map that it shows is the one that the detector read, where it did; else the base model's of
+    the same phrase.
 
     Args:
         finder: finds the candidates.
@@ -177,14 +178,17 @@ class DetectionsGate:
     def decide(self, work: Work, dialog: Dialog, reading: Reading) -> Decision:
         """See :class:`Gate`."""
         candidates, another = reading.candidates, None
+        attention = NO_ATTENTION
         if candidates is None:
             several = None
             if self._detector is not None:
-                several = self._detector.decide(work, dialog, reading).ambiguity.probability
+                judged = self._detector.decide(work, dialog, reading).ambiguity
+                several, attention = judged.probability, judged.attention
             finding = self._finder.finding(work, reading.phrase, several)
             candidates, another = finding.candidates, finding.another
         work.check()
-        attention = self._attention(work, reading.phrase)
+        if not attention.size:
+            attention = self._attention(work, reading.phrase)
         return Decision(
             Ambiguity(
                 text=reading.phrase,

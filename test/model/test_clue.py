@@ -321,6 +321,16 @@ def test_both_ask_only_where_both_would(clue, image, script):
     assert calls == ['ground']
 
 
+def test_the_weighed_gate_shows_the_map_that_its_detector_read(clue, image, script):
+    script(found=(RED, BLUE))
+    maps = {}
+    for gate in ('detector', 'weighed', 'detections'):
+        clue.configure(gate=gate, asker='composed')
+        maps[gate] = clue.detect(image, 'get the mug').attention
+    np.testing.assert_array_equal(maps['weighed'], maps['detector'])
+    assert not np.array_equal(maps['detections'], maps['detector'])
+
+
 def test_a_composed_dialog(clue, image, script):
     clue.configure(gate='detections', asker='composed')
     script(found=(RED, BLUE))
