@@ -1,8 +1,8 @@
 """Attention supervision: where the text tokens should look, and how far they look elsewhere.
 
 The paper trains the detector on labels alone. Data with boxes of everything that a request fits can
-say more: the map of eq. (2) should lie on all of it, evenly. The embedded backbone learns that way,
-too (see ``backbone.language``).
+say more: the map of eq. (2) should have a peak on each of them. The embedded backbone learns where
+to look, too (see ``backbone.language``).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def spread_evenly(shares: Tensor, chosen: Tensor) -> Tensor:
 def attention_targets(
     samples: Sequence[Sample], boxes: Sequence[Sequence[Box]], grid: tuple[int, int]
 ) -> Tensor:
-    """Targets that spread evenly over boxes: float32[B, rows * cols], rows sum to 1 or 0.
+    """Targets that give every box the same weight: float32[B, rows * cols], rows sum to 1 or 0.
 
     Args:
         samples: whose pictures the boxes lie in.
@@ -60,22 +60,33 @@ def attention_targets(
     for row, (sample, some) in enumerate(zip(samples, boxes, strict=True)):
         for place, box in enumerate(some):
             relative = box.scaled(1 / sample.width, 1 / sample.height)
-            shares[row, place] = box_shares(relative, grid)
+            shares[row, place] = box_weights(relative, grid)
     there = torch.from_numpy(shares)
     return spread_evenly(there, (there.sum(-1) > 0).float())
 
 
-def box_shares(box: Box, grid: tuple[int, int]) -> NDArray[np.float32]:
-    """Share of each patch that a box covers: float32 (rows * cols), from the top row on.
+def box_weights(box: Box, grid: tuple[int, int]) -> NDArray[np.float32]:
+    """How much each patch belongs to a box: float32 (rows * cols), from the top row on.
+
+    The weight falls off from the middle of the box to zero at its edges, so that objects that touch
+    each other have a peak each.
 
     Args:
         box: edges as fractions of the picture.
         grid: rows and columns of patches, which cover the whole picture.
     """
     rows, cols = grid
-    along_y = _overlaps(box.y_min * rows, box.y_max * rows, rows)
-    along_x = _overlaps(box.x_min * cols, box.x_max * cols, cols)
+    along_y = _falling_off(box.y_min * rows, box.y_max * rows, rows)
+    along_x = _falling_off(box.x_min * cols, box.x_max * cols, cols)
     return np.outer(along_y, along_x).ravel().astype(np.float32)
+
+
+def _falling_off(low: float, high: float, count: int) -> NDArray[np.float64]:
+    """Integrals over ``count`` unit intervals of a squared hat: 1 amid [low, high], 0 outside."""
+    half = (high - low) / 2
+    edges = ((np.arange(count + 1) - low) / half - 1).clip(-1.0, 1.0)
+    integral = half * np.sign(edges) * (1 - (1 - np.abs(edges)) ** 3) / 3
+    return np.diff(integral)
 
 
 class MiddleBlocks:

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from clue_ros.core.boxes import Box
+from clue_ros.core.regions import attention_regions
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
@@ -22,7 +23,7 @@ from clue_ros.training.looking import (
     MiddleBlocks,
     attention_loss,
     attention_targets,
-    box_shares,
+    box_weights,
     middle_blocks,
     spread_evenly,
 )
@@ -35,11 +36,28 @@ LOOP = LoopSettings(steps=25, warmup=2, log_every=1, seed=5)
 BOX = '<loc0100><loc0200><loc0300><loc0400>'
 
 
-def test_a_box_covers_its_patches_and_parts_of_those_at_its_edge() -> None:
-    shares = box_shares(Box(0.25, 0.5, 0.625, 0.75), (4, 4)).reshape(4, 4)
-    expected = np.zeros((4, 4))
-    expected[2, 1:3] = 1.0, 0.5
-    np.testing.assert_allclose(shares, expected, atol=1e-6)
+def test_weights_fall_off_from_the_middle_of_a_box_to_its_edges() -> None:
+    fine = box_weights(Box(0.25, 0.5, 0.75, 0.75), (400, 400)).reshape(400, 400)
+    assert fine[249:251, 199:201].min() == pytest.approx(fine.max())
+    assert fine[250, 150] == pytest.approx(0.25, abs=0.01)  # half-way, squared
+    outside = fine.copy()
+    outside[200:300, 100:300] = 0.0
+    assert outside.sum() == 0.0
+
+
+def test_weights_of_coarse_patches_are_sums_of_fine_ones() -> None:
+    box = Box(0.13, 0.41, 0.58, 0.77)
+    fine = box_weights(box, (120, 120)).reshape(12, 10, 12, 10)
+    coarse = box_weights(box, (12, 12)).reshape(12, 12)
+    np.testing.assert_allclose(coarse, fine.sum((1, 3)) / 100, atol=1e-5)
+
+
+def test_objects_that_touch_have_a_peak_each(samples: list[Sample]) -> None:
+    """An even target of both boxes would be one blob."""
+    beside = [Box(8.0, 12.0, 32.0, 36.0), Box(32.0, 12.0, 56.0, 36.0)]
+    (target,) = attention_targets(samples[:1], [beside], (12, 16)).view(-1, 12, 16).numpy()
+    regions = attention_regions(target, 64, 48)
+    assert sorted(region.box.center[0] // 32 for region in regions) == [0, 1]
 
 
 def test_objects_of_any_size_weigh_the_same(samples: list[Sample]) -> None:
