@@ -44,11 +44,10 @@ bench: setup ## time the engine against plain transformers (the node: python ben
 train-tiny: setup ## make the embedded model again, from nothing: hours; into runs/tiny
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone-longer.yaml --out runs/backbone-longer $(ARGS)
-	@$(BIN)/clue train decoder --config config/training/tiny-decoder.yaml --out runs/decoder
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone-finer.yaml --out runs/backbone-finer $(ARGS)
 	@$(BIN)/clue train detector --config config/training/tiny-detector.yaml --out runs/detector
-	@$(BIN)/clue train decoder --config config/training/tiny-decoder-finer.yaml --out runs/decoder-finer
-	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone-finer/backbone --detector runs/detector --decoder runs/decoder-finer --second-look --gate weighed
+	@$(BIN)/clue train decoder --config config/training/tiny-decoder.yaml --out runs/decoder
+	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone-finer/backbone --detector runs/detector --decoder runs/decoder --second-look --gate weighed
 
 clean: ## remove what was built; .venv stays
 	@rm -rf build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis
