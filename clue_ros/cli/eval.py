@@ -163,7 +163,7 @@ def _dialog(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _variants(args: argparse.Namespace) -> dict[str, Any]:
-    from clue_ros.training.detector import DetectorSettings
+    from clue_ros.training.detector_settings import DetectorSettings
     from clue_ros.training.joint import JointSettings
     from clue_ros.training.sweeps import open_bench, sweep_variants
 
@@ -179,7 +179,7 @@ def _variants(args: argparse.Namespace) -> dict[str, Any]:
 
 def _layers(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.sections import plot_layers
-    from clue_ros.training.detector import DetectorSettings
+    from clue_ros.training.detector_settings import DetectorSettings
     from clue_ros.training.sweeps import open_bench, sweep_layers
 
     settings = _settings(args, args.config, DetectorSettings)

@@ -47,7 +47,7 @@ TRAININGS = {
     'detector': Training(
         'adapter A and its head: is the request ambiguous?',
         f'{_PACKAGE}.detector',
-        (f'{_PACKAGE}.detector', 'DetectorSettings'),
+        (f'{_PACKAGE}.detector_settings', 'DetectorSettings'),
         _ADAPTER_OPTIONS,
     ),
     'decoder': Training(

@@ -25,7 +25,7 @@ from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.settings import Settings, check_served
 from clue_ros.model.variants import middle_block
 from clue_ros.training.backbone.publish import PROVENANCE
-from clue_ros.training.detector import HEAD
+from clue_ros.training.detector_result import HEAD
 from clue_ros.training.run import RECORD
 
 BACKBONE = 'backbone'

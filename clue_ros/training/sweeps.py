@@ -29,7 +29,8 @@ from clue_ros.training import decoder as decoder_training
 from clue_ros.training import detector as detector_training
 from clue_ros.training import joint as joint_training
 from clue_ros.training.decoder import DecoderSettings
-from clue_ros.training.detector import DetectorSettings
+from clue_ros.training.detector_result import calibrate
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.joint import JointSettings
 from clue_ros.training.pairs import dialog_pairs
 from clue_ros.training.run import Run
@@ -265,7 +266,7 @@ def _guess(bench: Bench, adapters: Adapters, prompts: Prompts, dialogs: Dialogs)
 
 def score_detector(bench: Bench, detector: Detector, settings: DetectorSettings) -> dict[str, Any]:
     """Validation and test scores of a trained detector, its size and the blocks it runs."""
-    calibration, measured = detector_training.calibrate(detector, settings, bench.val, bench.table)
+    calibration, measured = calibrate(detector, settings, bench.val, bench.table)
     trained = [
         *(detector.adapters.parameters(detector.adapter) if detector.adapters.names else []),
         *(detector.head.parameters() if detector.head else []),

@@ -21,6 +21,7 @@ from clue_ros.scenes.rendering import render_folder
 from clue_ros.scenes.store import StoreMeta
 from clue_ros.training import decoder, detector, joint
 from clue_ros.training.assemble import assemble
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.settings import load_settings
 
 AMBIGUITY = {'n', 'accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate'}
@@ -69,9 +70,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     }
     for name, values in settings.items():
         (folder / f'{name}.yaml').write_text(yaml.safe_dump(values))
-    detector.run(
-        load_settings(folder / 'detector.yaml', detector.DetectorSettings, {}), folder / 'a'
-    )
+    detector.run(load_settings(folder / 'detector.yaml', DetectorSettings, {}), folder / 'a')
     decoder.run(load_settings(folder / 'decoder.yaml', decoder.DecoderSettings, {}), folder / 'b')
     return folder
 
@@ -139,7 +138,7 @@ def test_a_part_may_be_missing_but_not_one_that_decides(parts: Path, tmp_path: P
 
 def test_dry_run_checks_and_writes_nothing(parts: Path, tmp_path: Path) -> None:
     for name, module, kind in (
-        ('detector', detector, detector.DetectorSettings),
+        ('detector', detector, DetectorSettings),
         ('decoder', decoder, decoder.DecoderSettings),
         ('joint', joint, joint.JointSettings),
     ):

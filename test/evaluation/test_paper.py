@@ -11,7 +11,7 @@ from clue_ros.evaluation.paper import TABLE_1, TABLE_3, paper_page
 from clue_ros.evaluation.report import write_report
 from clue_ros.model.variants import VARIANTS
 from clue_ros.training.decoder import DecoderSettings
-from clue_ros.training.detector import DetectorSettings
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.settings import load_settings
 
 TABLE_3_ROWS = {

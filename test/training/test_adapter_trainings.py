@@ -15,20 +15,23 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.detector import DECODER, DETECTOR
+from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.model.variants import VARIANTS
 from clue_ros.training import decoder, detector, joint
+from clue_ros.training.detector_result import HEAD, calibrate, save_detector
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.loop import LoopSettings
 from clue_ros.training.pairs import dialog_pairs
-from clue_ros.training.run import RunSettings
+from clue_ros.training.run import RECORD, RunSettings
 
 RUN = RunSettings(backbone='none', data='none')
 LOOP = LoopSettings(steps=4, warmup=1, save_every=2, log_every=1, seed=5)
 ADAPTER_A = [name for name, variant in VARIANTS.items() if variant.tuned != 'decoder']
 
 
-def detector_settings(variant: str, **fields) -> detector.DetectorSettings:
-    return detector.DetectorSettings(
+def detector_settings(variant: str, **fields) -> DetectorSettings:
+    return DetectorSettings(
         RUN,
         LOOP,
         variant,
@@ -156,7 +159,7 @@ def test_head_alone_trains_on_a_frozen_backbone(
     settings = detector_settings('half-last-detect-cnn')
     bare = detector.make_detector(
         random_backbone('tiny', seed=1),
-        detector.DetectorSettings(RUN, LOOP, settings.variant, 2, rank=0),
+        DetectorSettings(RUN, LOOP, settings.variant, 2, rank=0),
     )
     assert bare.adapters.names == ()
     start = [value.clone() for value in bare.head.parameters()]
@@ -174,7 +177,7 @@ def test_head_alone_trains_on_a_frozen_backbone(
 def test_a_head_alone_sees_the_maps_that_its_detector_would_read(samples: list[Sample]) -> None:
     bare = detector.make_detector(
         random_backbone('tiny', seed=1, sharpness=4.0),
-        detector.DetectorSettings(RUN, LOOP, 'half-last-detect-cnn', 2, rank=0),
+        DetectorSettings(RUN, LOOP, 'half-last-detect-cnn', 2, rank=0),
     )
     table = FeatureTable(bare.backbone, samples)
     with torch.no_grad():
@@ -194,9 +197,9 @@ def test_saved_detector_gives_the_same_logits(
     settings = detector_settings('half-full-cnn')
     made = train_once(backbone, samples, tmp_path, 'half-full-cnn')
     table = FeatureTable(backbone, samples)
-    calibration, measured = detector.calibrate(made, settings, samples, table)
-    detector.save_detector(made, settings, calibration, measured, {'seed': 5}, tmp_path)
-    record = json.loads((tmp_path / detector.RECORD).read_text())
+    calibration, measured = calibrate(made, settings, samples, table)
+    save_detector(made, settings, calibration, measured, {'seed': 5}, tmp_path)
+    record = json.loads((tmp_path / RECORD).read_text())
     assert record['variant'] == 'half-full-cnn'
     assert 0 <= record['threshold'] <= 1
     assert record['measured']['val_n'] == 12
@@ -204,8 +207,8 @@ def test_saved_detector_gives_the_same_logits(
     fresh = random_backbone('tiny', seed=1, sharpness=4.0)
     adapters = Adapters(fresh)
     adapters.load(DETECTOR, tmp_path / DETECTOR)
-    head = detector.MapHead()
-    head.load_state_dict(load_file(tmp_path / detector.HEAD))
+    head = MapHead()
+    head.load_state_dict(load_file(tmp_path / HEAD))
     again = detector.Detector(
         fresh, adapters, made.variant, block=2, prompts=settings.prompts, head=head
     )
@@ -235,7 +238,7 @@ def test_decoder_training_learns_to_repeat_its_targets(
 
 
 def test_settings_list_all_problems() -> None:
-    bad = detector.DetectorSettings(RUN, LOOP, 'joint', -1, batch_size=0, lora_rate=2.0)
+    bad = DetectorSettings(RUN, LOOP, 'joint', -1, batch_size=0, lora_rate=2.0)
     assert len(bad.problems()) == 4
     assert decoder.DecoderSettings(RUN, LOOP, rank=0, rate=0.0, dropout=1.0).problems() != []
     assert joint.JointSettings(RUN, LOOP, block=2).problems() == []

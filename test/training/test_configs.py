@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clue_ros.training.decoder import DecoderSettings
-from clue_ros.training.detector import DetectorSettings
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.joint import JointSettings
 from clue_ros.training.settings import load_settings
 

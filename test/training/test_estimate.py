@@ -14,16 +14,17 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.training import decoder, detector, joint
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.estimate import Estimate
 from clue_ros.training.settings import load_settings
 
 CONFIG = Path(__file__).parents[2] / 'config' / 'training'
 KINDS = {
-    'detector': (detector, detector.DetectorSettings),
+    'detector': (detector, DetectorSettings),
     'decoder': (decoder, decoder.DecoderSettings),
     'joint': (joint, joint.JointSettings),
-    'table1': (detector, detector.DetectorSettings),
-    'table2': (detector, detector.DetectorSettings),
+    'table1': (detector, DetectorSettings),
+    'table2': (detector, DetectorSettings),
     'table3-mix-r16': (decoder, decoder.DecoderSettings),
     'table3-mix-r8': (decoder, decoder.DecoderSettings),
     'table3-non-mix': (decoder, decoder.DecoderSettings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from clue_ros.core.boxes import Box
+from clue_ros.core.errors import SettingsError
 from clue_ros.core.regions import attention_regions
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
@@ -19,6 +21,7 @@ from clue_ros.model.backbone import Backbone
 from clue_ros.model.prefix import run_blocks
 from clue_ros.model.prompt import PromptBatch, build_prompt, collate
 from clue_ros.training import decoder, detector
+from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.looking import (
     MiddleBlocks,
     attention_loss,
@@ -129,7 +132,7 @@ def curve(folder: Path) -> list[dict[str, float]]:
 def test_a_supervised_detector_looks_closer(
     backbone: Backbone, samples: list[Sample], tmp_path: Path
 ) -> None:
-    settings = detector.DetectorSettings(
+    settings = DetectorSettings(
         RUN, LOOP, 'half-full-cnn', 2, rank=8, lora_rate=2e-2, head_rate=1e-2, batch_size=12,
         dropout=0.0, attention=1.0,
     )  # fmt: skip
@@ -164,14 +167,36 @@ def test_a_supervised_decoder_looks_closer(
     [{'variant': 'half-full-disambig-ar'}, {'variant': 'half-full-cnn', 'rank': 0}],
 )
 def test_supervision_needs_a_map_that_moves(fields: dict) -> None:
-    settings = detector.DetectorSettings(RUN, LOOP, block=2, attention=1.0, **fields)
+    settings = DetectorSettings(RUN, LOOP, block=2, attention=1.0, **fields)
     assert [line for line in settings.problems() if line.startswith('attention')]
+
+
+def test_supervision_needs_boxes_of_what_fits(samples: list[Sample]) -> None:
+    settings = DetectorSettings(RUN, LOOP, 'half-full-cnn', 2, attention=1.0)
+    detector.check_referents(settings, samples)
+    without = [dataclasses.replace(sample, referents=()) for sample in samples]
+    with pytest.raises(SettingsError, match='referents'):
+        detector.check_referents(settings, without)
+    detector.check_referents(dataclasses.replace(settings, attention=0.0), without)
+
+
+def test_a_comparison_supervises_the_variants_that_have_a_map(
+    backbone: Backbone, samples: list[Sample], tmp_path: Path
+) -> None:
+    settings = DetectorSettings(
+        RUN, dataclasses.replace(LOOP, steps=2), 'half-full-disambig-ar', 2, batch_size=4,
+        attention=1.0,
+    )  # fmt: skip
+    made = detector.make_detector(backbone, settings)
+    table = FeatureTable(backbone, samples)
+    detector.train_detector(Accelerator(cpu=True), made, settings, samples, table, tmp_path)
+    assert 'attention_loss' not in curve(tmp_path)[-1]
 
 
 @pytest.mark.parametrize('weight', [-0.1, 1000.0, float('nan')])
 def test_weights_out_of_range_are_refused(weight: float) -> None:
     both = (
-        detector.DetectorSettings(RUN, LOOP, 'half-full-cnn', 2, attention=weight),
+        DetectorSettings(RUN, LOOP, 'half-full-cnn', 2, attention=weight),
         decoder.DecoderSettings(RUN, LOOP, attention=weight),
     )
     for settings in both:
