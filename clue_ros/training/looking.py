@@ -129,9 +129,3 @@ class MiddleBlocks:
 def middle_blocks(count: int) -> tuple[int, ...]:
     """The blocks whose attention is supervised: from a third to two thirds of the depth."""
     return tuple(range(count // 3, 2 * count // 3 + 1))
-
-
-def _overlaps(low: float, high: float, count: int) -> NDArray[np.float64]:
-    """Length of [low, high] within each of ``count`` unit intervals."""
-    starts = np.arange(count, dtype=np.float64)
-    return (np.minimum(high, starts + 1) - np.maximum(low, starts)).clip(min=0.0)
