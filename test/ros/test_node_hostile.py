@@ -276,6 +276,15 @@ def test_rapid_switching(robot, node):
     listening.publish(Bool(data=True))
     for _ in range(30):
         robot.speech.publish(String(data='cancel'))
+
+    def all_were_heard() -> bool:
+        """What is said last is heard last: no late "cancel" meets the next test's requests."""
+        robot.image.publish(image_message())
+        robot.say('get the last cup')
+        found = robot.heard.get('grounding', [])
+        return any(grounding.instruction == 'get the last cup' for grounding in found)
+
+    robot.until(all_were_heard)
     robot.until(lambda: robot.ground('the cup', image=image_message()).status == Turn.GROUNDED)
     robot.destroy(listening)
 
