@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE = str(ROOT / 'config' / 'fastdds.xml')
 
+sys.path.insert(0, str(Path(__file__).parent / 'shared'))
+
 # One domain per test run, so that runs side by side do not hear each other.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

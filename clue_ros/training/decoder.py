@@ -28,7 +28,7 @@ from clue_ros.training.estimate import rehearse
 from clue_ros.training.looking import MiddleBlocks, attention_targets
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
-from clue_ros.training.run import RECORD, Run, RunSettings
+from clue_ros.training.run import Run, RunSettings, write_record
 from clue_ros.training.settings import as_mapping
 from clue_ros.training.suffix_loss import suffix_loss
 from clue_ros.training.tuning import adamw, trainable, training_mode
@@ -233,4 +233,4 @@ def save_decoder(
     """Write what ``assemble`` puts into a checkpoint."""
     adapters.save(DECODER, out / DECODER)
     record = {'measured': measured, 'settings': as_mapping(settings), **provenance}
-    (out / RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    write_record(out, record)

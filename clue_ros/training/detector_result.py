@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from clue_ros.evaluation.predict import detector_logits
 from clue_ros.model.calibration import Calibration, fit_temperature, probabilities
 from clue_ros.model.detector import DETECTOR, Detector
 from clue_ros.training.detector_settings import DetectorSettings
-from clue_ros.training.run import RECORD
+from clue_ros.training.run import write_record
 from clue_ros.training.settings import as_mapping
 
 HEAD = 'head.safetensors'
@@ -61,4 +60,4 @@ def save_detector(
         'settings': as_mapping(settings),
         **provenance,
     }
-    (out / RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    write_record(out, record)

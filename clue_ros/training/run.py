@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +127,11 @@ class Run:
         if start and path.is_file():
             record['start'] = json.loads(path.read_text('utf-8'))
         return record
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Leave beside a training's weights what ``assemble`` wants to know of them."""
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
 
 
 def _some(samples: list[Sample], what: str) -> list[Sample]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
+from plain_transformers import plain_attentions
 
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model import attention, block, prefix, readout
@@ -44,24 +43,9 @@ def peaked_case(*, softcap=True, padding_side='left', block=2, seed=0, **text):
     raise AssertionError('no peaked map')
 
 
-def plain_attention(backbone, pixels, batch, block):
-    """Attention weights (B, H, T, T) of one block by transformers' own eager code."""
-    model = copy.deepcopy(backbone.model)
-    model.set_attn_implementation('eager')
-    with torch.no_grad():
-        output = model(
-            input_ids=batch.input_ids,
-            pixel_values=pixels,
-            attention_mask=batch.attention_mask.long(),
-            token_type_ids=batch.token_type,
-            output_attentions=True,
-        )
-    return output.attentions[block]
-
-
 def plain_readout(backbone, pixels, batch, block):
     """Per sample: renormalised weights (H, Q, N) of eq. (1), v of eq. (2) and its min-max map."""
-    for row, weights in enumerate(plain_attention(backbone, pixels, batch, block)):
+    for row, weights in enumerate(plain_attentions(backbone, pixels, batch)[block]):
         is_image = batch.input_ids[row] == backbone.image_token_id
         chosen = weights[:, batch.query_mask[row]][:, :, is_image]
         renormalised = chosen / (chosen.sum(-1, keepdim=True) + 1e-8)
@@ -164,7 +148,7 @@ def test_intermediates_equal_plain_transformers():
     backbone, features, pixels, batch = peaked_case(padding_side='right')
     with torch.no_grad():
         ours = read_attention(backbone, features, batch, 2, intermediates=True)
-    attentions = plain_attention(backbone, pixels, batch, 2)
+    attentions = plain_attentions(backbone, pixels, batch)[2]
     for row, (renormalised, mean, _) in enumerate(plain_readout(backbone, pixels, batch, 2)):
         chosen = ours.token_mask[row]
         places = ours.token_index[row, chosen]

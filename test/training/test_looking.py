@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from plain_transformers import plain_attentions
 
 from clue_ros.core.boxes import Box
 from clue_ros.core.errors import SettingsError
@@ -19,7 +19,7 @@ from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.prefix import run_blocks
-from clue_ros.model.prompt import PromptBatch, build_prompt, collate
+from clue_ros.model.prompt import build_prompt, collate
 from clue_ros.training import decoder, detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.looking import (
@@ -101,28 +101,13 @@ def test_watched_blocks_tell_what_transformers_sees(backbone: Backbone, padding_
         features = backbone.encode_images(pixels)
         watched = MiddleBlocks(backbone, batch, rows, target)
         run_blocks(backbone, features, batch, entering=watched)
-        plain = plain_attention(backbone, pixels, batch)
+        plain = plain_attentions(backbone, pixels, batch)
     losses = []
     for block in middle_blocks(backbone.blocks):
         on_image = plain[block][0][:, rows[0]][:, :, batch.input_ids[0] == backbone.image_token_id]
         seen = (on_image / (on_image.sum(-1, keepdim=True) + 1e-8)).mean(0)
         losses.append(-(target[0] * (seen + 1e-6).log()).sum(-1).mean())
     assert watched.loss.item() == pytest.approx(float(torch.stack(losses).mean()), rel=1e-4)
-
-
-def plain_attention(
-    backbone: Backbone, pixels: torch.Tensor, batch: PromptBatch
-) -> tuple[torch.Tensor, ...]:
-    model = copy.deepcopy(backbone.model)
-    model.set_attn_implementation('eager')
-    output = model(
-        input_ids=batch.input_ids,
-        pixel_values=pixels,
-        attention_mask=batch.attention_mask.long(),
-        token_type_ids=batch.token_type,
-        output_attentions=True,
-    )
-    return output.attentions
 
 
 def curve(folder: Path) -> list[dict[str, float]]:
