@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ['build_parser', 'run']
 
-TEST_SPLITS = ('test', 'shifted')
-
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen evaluation."""
@@ -53,9 +51,9 @@ def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.model.checkpoint import load_checkpoint
 
     has_train = not (args.zero_shot or args.gate) and has_split(args.data, 'train')
-    names = (*TEST_SPLITS, *(['train'] if has_train else []))
+    names = (*args.splits, *(['train'] if has_train else []))
     splits = open_sources(args.data, names, skip_bad=args.skip_bad)
-    tests = {name: source for name, source in splits.items() if name in TEST_SPLITS}
+    tests = {name: source for name, source in splits.items() if name in args.splits}
     openings = gather(tests, lambda source: source.openings(args.n), 'ambiguity labels')
     kept: list[Prediction] = []
     if args.zero_shot:
@@ -91,7 +89,7 @@ def _grounding(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.tio_log import export_log
     from clue_ros.model.checkpoint import load_checkpoint
 
-    splits = open_sources(args.data, TEST_SPLITS, skip_bad=args.skip_bad)
+    splits = open_sources(args.data, args.splits, skip_bad=args.skip_bad)
     checkpoint, model = load_checkpoint(args.model), str(args.model)
     if args.decoder:
         checkpoint, model = _with_decoder(checkpoint, args.decoder), f'{model} with {args.decoder}'
@@ -149,7 +147,7 @@ def _dialog(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.evaluation.session import open_splits, run_record
     from clue_ros.model.checkpoint import load_checkpoint
 
-    splits = open_splits(Path(args.data), TEST_SPLITS)
+    splits = open_splits(Path(args.data), args.splits)
     # Workers are forked, and a fork cannot use a GPU that its parent has begun to use.
     checkpoint = load_checkpoint(args.model, device='cpu')
     matches = standard_matches(
@@ -196,11 +194,11 @@ def _attention(args: argparse.Namespace) -> dict[str, Any]:
     from clue_ros.imaging.files import save_image
     from clue_ros.model.checkpoint import load_checkpoint
 
-    splits = open_splits(Path(args.data), TEST_SPLITS)
+    splits = open_splits(Path(args.data), args.splits)
     checkpoint = load_checkpoint(args.model)
     report, peaks = evaluate_attention(checkpoint, splits, args.n)
     if args.pictures:
-        save_image(args.pictures, picture_grid(peaks['test'], checkpoint))
+        save_image(args.pictures, picture_grid(peaks[args.splits[0]], checkpoint))
     return run_record(args.model, splits) | report
 
 

@@ -10,6 +10,8 @@ from clue_ros.core.errors import SettingsError
 from clue_ros.model.settings import GATES
 
 MIN_SAMPLES = 4
+TEST_SPLITS = ('test', 'shifted')
+MEASURED = ('val', *TEST_SPLITS)
 _DATA = (
     'Scenes come from "clue scenes render"; --data holds test/ and shifted/, and train/ and val/ '
     'where something is trained or compared. Where no whole scene is needed, --data may be any '
@@ -39,11 +41,20 @@ def build_parser() -> argparse.ArgumentParser:
     grounding.add_argument(
         '--decoder', type=Path, metavar='FOLDER', help='adapter of this decoder training instead'
     )
+    dialog = _action(actions, 'dialog', 'the whole loop with the simulated user', 1500)
+    attention = _action(actions, 'attention', 'do the heaviest regions lie on the referents?', 2000)
+    for parser_ in (ambiguity, grounding, dialog, attention):
+        parser_.add_argument(
+            '--splits',
+            nargs='+',
+            choices=MEASURED,
+            default=list(TEST_SPLITS),
+            help='what is measured; choose constants on val, never on the default test and shifted',
+        )
     for parser_ in (ambiguity, grounding):
         parser_.add_argument('--predictions', type=Path, metavar='FILE', help='write them as JSONL')
         parser_.add_argument('--skip-bad', action='store_true', help='leave broken rows out')
     _training(grounding, 'decoder training, to compare LoRA capacities (Table III)', required=False)
-    dialog = _action(actions, 'dialog', 'the whole loop with the simulated user', 1500)
     dialog.add_argument('--side-n', type=int, default=400, help='requests for each comparison')
     dialog.add_argument('--workers', type=int, default=1, help='processes, one thread each')
     variants = _action(actions, 'variants', 'train and compare Table I and joint', 1500)
@@ -53,7 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     layers = _action(actions, 'layers', 'the head on every block (Fig. 7)', 1500)
     _training(layers, 'detector training for the head')
     layers.add_argument('--plot', type=Path, help='PNG')
-    attention = _action(actions, 'attention', 'do the heaviest regions lie on the referents?', 2000)
     attention.add_argument('--pictures', type=Path, help='PNG of good and bad cases')
     report = actions.add_parser('report', help='a Markdown page from JSON results')
     report.add_argument('results', type=Path, help='folder of JSON files')

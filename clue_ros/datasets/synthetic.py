@@ -23,7 +23,7 @@ from clue_ros.datasets.sample import SPLITS, Sample
 from clue_ros.scenes.catalogue import Preset
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
-from clue_ros.scenes.scene import SceneTruth
+from clue_ros.scenes.scene import SceneObject, SceneTruth
 from clue_ros.scenes.store import SceneStore, StoreMeta, read_meta
 
 
@@ -35,11 +35,13 @@ class SceneSample(Sample):
         scene: index in the scene store.
         fitting: indices of the objects that fit the request (``referents`` are their boxes).
         target: index of the object that is meant, or None.
+        objects: all objects of the scene.
     """
 
     scene: int = field(default=-1, kw_only=True)
     fitting: tuple[int, ...] = field(default=(), kw_only=True)
     target: int | None = field(default=None, kw_only=True)
+    objects: tuple[SceneObject, ...] = field(default=(), kw_only=True, repr=False)
 
 
 class SyntheticScenes:
@@ -167,6 +169,7 @@ class SyntheticScenes:
             scene=chosen.scene,
             fitting=fitting,
             target=target,
+            objects=truth.objects,
         )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clue_ros.core.boxes import Box
 from clue_ros.core.regions import attention_regions
+from clue_ros.core.targets import Grid, even_weights, peaked_weights, shared_map
 from clue_ros.core.turn import Ambiguity, Region
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
@@ -68,8 +70,10 @@ def evaluate_attention(
 
     Returns:
         per split ``n two_referents two_referents_strict`` with intervals, ``by_phrase_type``, and
-        the first share for two random cells and for two random objects; and the peaks by split,
-        for pictures.
+        the first share for two random cells, for two random objects (``random_cells``,
+        ``random_objects``) and for ideal maps: each object that fits weighed evenly over its box
+        (``ideal_even``), or with a peak amid it (``ideal_peaked``). What keeps those below 1 is
+        the coarse grid and the reader of regions. Also the peaks by split, for pictures.
     """
     detector = attention_reader(checkpoint)
     report: dict[str, Any] = {
@@ -146,7 +150,7 @@ def two_referents(objects: Sequence[int | None], fitting: Sequence[int]) -> bool
 
 
 def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str, Any]:
-    """The share of hits, beside what chance would hit."""
+    """The share of hits, beside what chance and ideal maps would hit."""
     hits = np.array([peak.hit for peak in peaks])
     strict = np.array([peak.strict_hit for peak in peaks])
     scores = with_intervals(
@@ -167,6 +171,8 @@ def attention_scores(peaks: Sequence[Peaks], masks: Sequence[Masks]) -> dict[str
     rng = np.random.default_rng(0)
     scores['random_cells'] = _chance(peaks, masks, rng, _random_cells)
     scores['random_objects'] = _chance(peaks, masks, rng, _random_objects)
+    scores['ideal_even'] = _ideal(peaks, masks, even_weights)
+    scores['ideal_peaked'] = _ideal(peaks, masks, peaked_weights)
     return scores
 
 
@@ -228,6 +234,20 @@ def _chance(
         for _ in range(_DRAWS)
     ]
     return float(np.mean(found))
+
+
+def _ideal(
+    peaks: Sequence[Peaks],
+    masks: Sequence[Masks],
+    weigh: Callable[[Box, Grid], NDArray[np.float32]],
+) -> float:
+    hits = []
+    for peak, mask in zip(peaks, masks, strict=True):
+        sample, (rows, cols) = peak.sample, peak.attention.shape
+        boxes = [box.scaled(1 / sample.width, 1 / sample.height) for box in sample.referents]
+        ideal = shared_map([weigh(box, (rows, cols)) for box in boxes], (rows, cols))
+        hits.append(find_peaks(sample, ideal, mask).hit)
+    return float(np.mean(hits))
 
 
 def _random_cells(

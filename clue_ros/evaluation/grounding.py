@@ -12,6 +12,7 @@ from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.metrics import Floats, box_overlaps, with_intervals
+from clue_ros.evaluation.misses import shown_counts
 from clue_ros.evaluation.predict import guess_boxes
 from clue_ros.evaluation.predictions import Prediction, grounding_predictions
 from clue_ros.model.checkpoint import Checkpoint
@@ -35,7 +36,8 @@ def evaluate_grounding(
 
     Returns:
         per split ``n acc50 acc50_strict mean_iou``, ``intervals``, ``by_phrase_type``, ``by_size``,
-        ``by_exchanges``, ``absent_rejected`` and ``needlessly_rejected``.
+        ``by_exchanges``, ``absent_rejected`` and ``needlessly_rejected``; for rendered scenes also
+        ``shown``, how many boxes show the meant object, another one, or nothing.
 
     Raises:
         SettingsError: the checkpoint has no decoder.
@@ -62,6 +64,8 @@ def grounding_scores(samples: Sequence[Sample], predicted: Sequence[Box | None])
             str(value): {'n': int((keys == value).sum())} | _means(overlaps[keys == value])
             for value in np.unique(keys)
         }
+    if shown := shown_counts(samples, predicted):
+        scores['shown'] = shown
     return scores
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clue_ros.evaluation.misses import SHOWN
 from clue_ros.evaluation.paper import TABLE_1
 from clue_ros.evaluation.plots import plot_lines
 from clue_ros.evaluation.tables import markdown_table, score_with_interval
@@ -110,13 +111,22 @@ def _grounding(report: Report) -> str:
         markdown_table(['split', 'n', *_BOXES, 'absent rejected', 'needlessly rejected'], rows),
         markdown_table(['split', 'by', 'group', 'n', *_BOXES], groups),
     ]
+    shown = [
+        [split, *(report[split]['shown'][key] for key in SHOWN)]
+        for split in _splits(report)
+        if 'shown' in report[split]
+    ]
+    if shown:
+        header = ['split', *(name.replace('_', ' ') for name in SHOWN)]
+        tables += ['What the boxes show (`clue_ros.evaluation.misses`):',
+                   markdown_table(header, shown)]  # fmt: skip
     if 'lora' in report:
-        shown = _splits(report)
+        splits = _splits(report)
         lora = [
-            [name, *(score_with_interval(row[split], 'acc50') for split in shown)]
+            [name, *(score_with_interval(row[split], 'acc50') for split in splits)]
             for name, row in report['lora'].items()
         ]
-        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *shown], lora)]
+        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *splits], lora)]
     return _join(*tables)
 
 
@@ -197,11 +207,13 @@ def _attention(report: Report) -> str:
     rows = [
         [split, report[split]['n'], score_with_interval(report[split], 'two_referents'),
          score_with_interval(report[split], 'two_referents_strict'),
-         report[split]['random_cells'], report[split]['random_objects']]
+         *(report[split].get(key) for key in
+           ('random_cells', 'random_objects', 'ideal_even', 'ideal_peaked'))]
         for split in _splits(report)
     ]  # fmt: skip
     header = ['split', 'n', 'on two referents', 'at cell centres',
-              'two random cells', 'two random objects']  # fmt: skip
+              'two random cells', 'two random objects',
+              'even ideal map', 'peaked ideal map']  # fmt: skip
     types = [
         [split, kind, row['n'], row['two_referents']]
         for split in _splits(report)
@@ -214,8 +226,8 @@ def _attention(report: Report) -> str:
 
 
 def _splits(report: Report) -> list[str]:
-    """The splits that were measured: public data sets have no others than their own."""
-    return [split for split in SPLITS if split in report]
+    """The splits that were measured."""
+    return [split for split in ('val', *SPLITS) if split in report]
 
 
 def _join(*parts: str) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from clue_ros.core.boxes import Box
+from clue_ros.core.targets import peaked_weights, shared_map
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.prompt import PromptBatch
@@ -33,18 +33,6 @@ def attention_loss(seen: Tensor, target: Tensor) -> Tensor:
     return -(target * (seen + _EPSILON).log()).sum(-1)
 
 
-def spread_evenly(shares: Tensor, chosen: Tensor) -> Tensor:
-    """Targets that give every chosen object the same weight: float[M, N], rows sum to 1 or 0.
-
-    Args:
-        shares: float[M, objects, N], how much of each patch shows each object.
-        chosen: float[M, objects], 1 where the text means the object.
-    """
-    shares = shares / shares.sum(-1, keepdim=True).clamp(min=_EPSILON)
-    target = torch.einsum('mo,mon->mn', chosen, shares)
-    return target / target.sum(-1, keepdim=True).clamp(min=_EPSILON)
-
-
 def attention_targets(
     samples: Sequence[Sample], boxes: Sequence[Sequence[Box]], grid: tuple[int, int]
 ) -> Tensor:
@@ -55,38 +43,13 @@ def attention_targets(
         boxes: of each sample, pixels; none asks for nothing.
         grid: rows and columns of patches.
     """
-    most = max((len(some) for some in boxes), default=0)
-    shares = np.zeros((len(samples), max(most, 1), grid[0] * grid[1]), dtype=np.float32)
-    for row, (sample, some) in enumerate(zip(samples, boxes, strict=True)):
-        for place, box in enumerate(some):
-            relative = box.scaled(1 / sample.width, 1 / sample.height)
-            shares[row, place] = box_weights(relative, grid)
-    there = torch.from_numpy(shares)
-    return spread_evenly(there, (there.sum(-1) > 0).float())
-
-
-def box_weights(box: Box, grid: tuple[int, int]) -> NDArray[np.float32]:
-    """How much each patch belongs to a box: float32 (rows * cols), from the top row on.
-
-    The weight falls off from the middle of the box to zero at its edges, so that objects that touch
-    each other have a peak each.
-
-    Args:
-        box: edges as fractions of the picture.
-        grid: rows and columns of patches, which cover the whole picture.
-    """
-    rows, cols = grid
-    along_y = _falling_off(box.y_min * rows, box.y_max * rows, rows)
-    along_x = _falling_off(box.x_min * cols, box.x_max * cols, cols)
-    return np.outer(along_y, along_x).ravel().astype(np.float32)
-
-
-def _falling_off(low: float, high: float, count: int) -> NDArray[np.float64]:
-    """Integrals over ``count`` unit intervals of a squared hat: 1 amid [low, high], 0 outside."""
-    half = (high - low) / 2
-    edges = ((np.arange(count + 1) - low) / half - 1).clip(-1.0, 1.0)
-    integral = half * np.sign(edges) * (1 - (1 - np.abs(edges)) ** 3) / 3
-    return np.diff(integral)
+    maps = [
+        shared_map(
+            [peaked_weights(box.scaled(1 / one.width, 1 / one.height), grid) for box in some], grid
+        )
+        for one, some in zip(samples, boxes, strict=True)
+    ]
+    return torch.from_numpy(np.stack(maps)).flatten(1)
 
 
 class MiddleBlocks:

@@ -229,6 +229,21 @@ def test_a_decoder_training_is_measured_before_it_is_part_of_a_model(
     assert 'record of a finished training' in capsys.readouterr().err
 
 
+def test_validation_scenes_are_measured_alike(
+    tmp_path: Path, model: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Constants are chosen there; the table and the page know the split, too."""
+    for name in ('grounding', 'attention'):
+        report = evaluate(tmp_path, model, data, name, '--splits', 'val')
+        assert set(report['data']) == {'val'} <= report.keys()
+        assert not {'test', 'shifted'} & report.keys()
+    assert '| val |' in capsys.readouterr().out
+    assert main(['eval', 'report', str(tmp_path), '--out', str(tmp_path / 'page.md')]) == 0
+    assert '| val |' in (tmp_path / 'page.md').read_text()
+    assert main(['eval', 'grounding', '--splits', 'train']) == 2
+    assert "invalid choice: 'train'" in capsys.readouterr().err
+
+
 def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
     report = evaluate(results, model, data, 'dialog', '--side-n', '4')
     for split in ('test', 'shifted'):

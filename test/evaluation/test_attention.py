@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
 from clue_ros.datasets.synthetic import SceneSample
 from clue_ros.evaluation.attention import (
@@ -17,12 +20,14 @@ MASKS = np.zeros((40, 40), np.uint8)
 MASKS[0:10, 0:10] = 1
 MASKS[0:10, 30:40] = 2
 MASKS[30:40, 30:40] = 3
+BOXES = Box(0, 0, 10, 10), Box(30, 0, 40, 10), Box(30, 30, 40, 40)
 
 
 def sample(*fitting: int) -> SceneSample:
     return SceneSample(
         'a', 'scene', lambda: np.zeros((40, 40, 3), np.uint8), 40, 40, Dialog('get the mug'),
         'test', ambiguous=True, phrase_type='noun', scene=0, fitting=fitting,
+        referents=tuple(BOXES[index] for index in fitting),
     )  # fmt: skip
 
 
@@ -90,3 +95,18 @@ def test_shares_and_chance() -> None:
     # Two of three objects: one pair in three. Two of sixteen cells: one pair in 120.
     assert scores['random_objects'] == pytest.approx(1 / 3, abs=0.25)
     assert scores['random_cells'] < 0.1
+
+
+def test_what_the_reader_makes_of_ideal_maps() -> None:
+    apart = find_peaks(sample(0, 2), attention(), MASKS)
+    scores = attention_scores([apart], [MASKS])
+    assert (scores['two_referents'], scores['ideal_even'], scores['ideal_peaked']) == (0, 1, 1)
+
+
+def test_things_that_touch_are_one_blob_in_an_even_map() -> None:
+    beside = np.zeros((40, 40), np.uint8)
+    beside[0:20, 0:20], beside[0:20, 20:40] = 1, 2
+    both = dataclasses.replace(sample(0, 1), referents=(Box(0, 0, 20, 20), Box(20, 0, 40, 20)))
+    grid = np.zeros((8, 8), np.float32)
+    scores = attention_scores([find_peaks(both, grid, beside)], [beside])
+    assert (scores['ideal_even'], scores['ideal_peaked']) == (0, 1)

@@ -26,9 +26,7 @@ from clue_ros.training.looking import (
     MiddleBlocks,
     attention_loss,
     attention_targets,
-    box_weights,
     middle_blocks,
-    spread_evenly,
 )
 from clue_ros.training.loop import LoopSettings
 from clue_ros.training.pairs import dialog_pairs
@@ -37,22 +35,6 @@ from clue_ros.training.run import RunSettings
 RUN = RunSettings(backbone='none', data='none')
 LOOP = LoopSettings(steps=25, warmup=2, log_every=1, seed=5)
 BOX = '<loc0100><loc0200><loc0300><loc0400>'
-
-
-def test_weights_fall_off_from_the_middle_of_a_box_to_its_edges() -> None:
-    fine = box_weights(Box(0.25, 0.5, 0.75, 0.75), (400, 400)).reshape(400, 400)
-    assert fine[249:251, 199:201].min() == pytest.approx(fine.max())
-    assert fine[250, 150] == pytest.approx(0.25, abs=0.01)  # half-way, squared
-    outside = fine.copy()
-    outside[200:300, 100:300] = 0.0
-    assert outside.sum() == 0.0
-
-
-def test_weights_of_coarse_patches_are_sums_of_fine_ones() -> None:
-    box = Box(0.13, 0.41, 0.58, 0.77)
-    fine = box_weights(box, (120, 120)).reshape(12, 10, 12, 10)
-    coarse = box_weights(box, (12, 12)).reshape(12, 12)
-    np.testing.assert_allclose(coarse, fine.sum((1, 3)) / 100, atol=1e-5)
 
 
 def test_objects_that_touch_have_a_peak_each(samples: list[Sample]) -> None:
@@ -69,12 +51,6 @@ def test_objects_of_any_size_weigh_the_same(samples: list[Sample]) -> None:
     assert float(target[0, 0, 0]) == pytest.approx(0.5)
     assert float(target[0, :, 4:].sum()) == pytest.approx(0.5)
     assert float(target[1].abs().sum()) == 0.0
-
-
-def test_only_chosen_objects_count() -> None:
-    shares = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
-    target = spread_evenly(shares, torch.tensor([[0.0, 1.0]]))
-    torch.testing.assert_close(target, torch.tensor([[0.0, 0.5, 0.5]]))
 
 
 def test_loss_is_least_where_attention_lies_on_its_target() -> None:

@@ -14,7 +14,7 @@ from clue_ros.training.backbone.attention import recorded_attention
 from clue_ros.training.backbone.dense import DenseHeads
 from clue_ros.training.backbone.packing import PackedBatch, packed_mask
 from clue_ros.training.backbone.tokenizer import word_id
-from clue_ros.training.looking import attention_loss, middle_blocks, spread_evenly
+from clue_ros.training.looking import attention_loss, middle_blocks
 
 _EPSILON = 1e-6
 
@@ -126,6 +126,18 @@ def _attention_loss(
         seen = seen / (seen.sum(-1, keepdim=True) + _EPSILON)
         losses.append(attention_loss(seen.mean(1), target).mean())
     return torch.stack(losses).mean()
+
+
+def spread_evenly(shares: Tensor, chosen: Tensor) -> Tensor:
+    """Targets that give every chosen object the same weight: float[M, N], rows sum to 1 or 0.
+
+    Args:
+        shares: float[M, objects, N], how much of each patch shows each object.
+        chosen: float[M, objects], 1 where the text means the object.
+    """
+    shares = shares / shares.sum(-1, keepdim=True).clamp(min=_EPSILON)
+    target = torch.einsum('mo,mon->mn', chosen, shares)
+    return target / target.sum(-1, keepdim=True).clamp(min=_EPSILON)
 
 
 @torch.no_grad()
