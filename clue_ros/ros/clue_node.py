@@ -8,22 +8,18 @@ parameters and diagnostics answer meanwhile.
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import rclpy
 from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from clue_ros.core.errors import ClueError, ErrorCode, SettingsError
@@ -35,6 +31,7 @@ from clue_ros.ros.inference import Brain, Loader, facts, load_engine, traceback_
 from clue_ros.ros.outputs import Outputs
 from clue_ros.ros.parameters import Parameters
 from clue_ros.ros.resolve import ResolveServer
+from clue_ros.ros.running import run_to_the_last_answer
 from clue_ros.ros.services import NotReadyError, Services
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.speech import Speech
@@ -42,7 +39,6 @@ from clue_ros.ros.transforms import Transforms
 from clue_ros.ros.worker import Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-_GOODBYE_S = 5.0
 _ANSWERS_OUT_S = 0.1
 
 
@@ -308,42 +304,8 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
 
 def main(load: Loader = load_engine) -> int:
-    """Run the node until SIGINT or SIGTERM.
-
-    rclpy's own handlers would invalidate the context at once, and whoever waits for an answer would
-    never get one. Here the dialogs are ended first, while the node still talks.
-    """
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    node = ClueNode(load)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    failures: list[BaseException] = []
-
-    def spin() -> None:
-        try:
-            executor.spin()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            stop.set()
-
-    spinner = threading.Thread(target=spin, name='clue-executor')
-    spinner.start()
-    stop.wait()
-    if not failures:
-        ended = threading.Event()
-        executor.create_task(node.end_dialogs, ended)
-        ended.wait(_GOODBYE_S)
-    executor.shutdown(timeout_sec=_GOODBYE_S)
-    spinner.join(_GOODBYE_S)
-    node.close()
-    rclpy.try_shutdown()
-    if failures:
-        raise failures[0]
-    return 0
+    """Run the node until SIGINT or SIGTERM."""
+    return run_to_the_last_answer(lambda: ClueNode(load))
 
 
 if __name__ == '__main__':

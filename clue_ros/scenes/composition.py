@@ -17,7 +17,7 @@ from clue_ros.scenes.catalogue import (
     SIZE_NAMES,
     SIZE_SCALES,
 )
-from clue_ros.scenes.meshes import VARIANTS
+from clue_ros.scenes.shapes import VARIANTS
 
 Rgb = tuple[float, float, float]
 

@@ -13,8 +13,8 @@ from clue_ros.scenes.camera import Camera
 from clue_ros.scenes.catalogue import KIND_NAMES, Preset
 from clue_ros.scenes.composition import ObjectSpec, Rgb, compose
 from clue_ros.scenes.geometry import convex_hull, gap
-from clue_ros.scenes.meshes import Shape, shape_variants
 from clue_ros.scenes.presets import WORLDS, World
+from clue_ros.scenes.shapes import Shape, shape_variants
 
 Floats = npt.NDArray[np.float64]
 CLEARANCE = 0.008  # metres between two footprints
