@@ -13,7 +13,7 @@ MIN_SAMPLES = 4
 TEST_SPLITS = ('test', 'shifted')
 MEASURED = ('val', *TEST_SPLITS)
 _DATA = (
-    'Scenes come from "clue scenes render"; --data holds test/ and shifted/, and train/ and val/ '
+    'Scenes come from "clue scenes splits"; --data holds test/ and shifted/, and train/ and val/ '
     'where something is trained or compared. Where no whole scene is needed, --data may be any '
     'data set that "clue data check" reads.'
 )

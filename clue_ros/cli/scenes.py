@@ -24,10 +24,18 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument('--seed', type=int, required=True, help='seed of the first scene')
     render.add_argument('--out', type=Path, required=True, help='folder')
     render.add_argument('--preset', choices=[preset.value for preset in Preset], default='standard')
-    render.add_argument('--width', type=int, default=DEFAULT_WIDTH, help='pixels')
-    render.add_argument('--height', type=int, default=DEFAULT_HEIGHT, help='pixels')
-    render.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
-    render.add_argument('--quiet', action='store_true', help='no progress bar')
+    splits = actions.add_parser(
+        'splits',
+        help='render the scenes that evaluations and trainings look for; continues, too',
+        description='Render val, test and shifted, at the seeds that all figures are given for.',
+    )
+    splits.add_argument('--out', type=Path, default=Path('data/scenes'), help='folder of folders')
+    splits.add_argument('--train', type=int, default=0, help='so many training scenes as well')
+    for parser_ in (render, splits):
+        parser_.add_argument('--width', type=int, default=DEFAULT_WIDTH, help='pixels')
+        parser_.add_argument('--height', type=int, default=DEFAULT_HEIGHT, help='pixels')
+        parser_.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes')
+        parser_.add_argument('--quiet', action='store_true', help='no progress bar')
     sheet = actions.add_parser('sheet', help='draw a contact sheet with boxes and names')
     sheet.add_argument('folder', type=Path, help='a folder of scenes')
     sheet.add_argument('--out', type=Path, help=f'picture; default FOLDER/{_SHEET}')
@@ -38,33 +46,51 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen action."""
-    return _render(args) if args.action == 'render' else _sheet(args)
+    return _ACTIONS[args.action](args)
 
 
 def _render(args: argparse.Namespace) -> int:
+    _check(args, ('n', args.n, 1, 1_000_000), ('seed', args.seed, 0, 2**31))
+    _render_one(args, args.out, args.preset, args.seed, args.n)
+    return 0
+
+
+def _splits(args: argparse.Namespace) -> int:
+    from clue_ros.scenes.presets import MEASURED_COUNTS, SPLIT_SEEDS, SPLIT_SPAN, preset_of
+
+    _check(args, ('train', args.train, 0, SPLIT_SPAN))
+    counts = MEASURED_COUNTS | ({'train': args.train} if args.train else {})
+    for split, count in counts.items():
+        _render_one(args, args.out / split, preset_of(split), SPLIT_SEEDS[split], count)
+    return 0
+
+
+def _check(args: argparse.Namespace, *more: tuple[str, int, int, int]) -> None:
+    ranges = (
+        *more,
+        ('width', args.width, 64, 1920),
+        ('height', args.height, 64, 1080),
+        ('workers', args.workers, 1, 256),
+    )
+    problems = [
+        f'--{name} {value}: expected {low} to {high}'
+        for name, value, low, high in ranges
+        if not low <= value <= high
+    ]
+    if problems:
+        raise SettingsError(f'clue scenes {args.action}', problems)
+
+
+def _render_one(args: argparse.Namespace, out: Path, preset: str, seed: int, count: int) -> None:
     from clue_ros.scenes.rendering import render_folder
     from clue_ros.scenes.sheet import write_sheet
     from clue_ros.scenes.store import SceneStore, StoreMeta
 
-    problems = [
-        f'--{name} {value}: expected {low} to {high}'
-        for name, value, low, high in (
-            ('n', args.n, 1, 1_000_000),
-            ('seed', args.seed, 0, 2**31),
-            ('width', args.width, 64, 1920),
-            ('height', args.height, 64, 1080),
-            ('workers', args.workers, 1, 256),
-        )
-        if not low <= value <= high
-    ]
-    if problems:
-        raise SettingsError('clue scenes render', problems)
-    meta = StoreMeta(args.preset, args.seed, args.n, args.width, args.height)
-    rendered = render_folder(args.out, meta, workers=args.workers, quiet=args.quiet)
-    picture = args.out / _SHEET
-    write_sheet(SceneStore(args.out), picture)
-    print(f'{rendered} scenes rendered, {args.n} in {args.out}; contact sheet: {picture}')
-    return 0
+    meta = StoreMeta(preset, seed, count, args.width, args.height)
+    rendered = render_folder(out, meta, workers=args.workers, quiet=args.quiet)
+    picture = out / _SHEET
+    write_sheet(SceneStore(out), picture)
+    print(f'{rendered} scenes rendered, {count} in {out}; contact sheet: {picture}')
 
 
 def _sheet(args: argparse.Namespace) -> int:
@@ -77,3 +103,6 @@ def _sheet(args: argparse.Namespace) -> int:
     write_sheet(SceneStore(args.folder), picture, count=args.n, labelled=not args.plain)
     print(picture)
     return 0
+
+
+_ACTIONS = {'render': _render, 'splits': _splits, 'sheet': _sheet}

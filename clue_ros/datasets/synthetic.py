@@ -20,9 +20,8 @@ from clue_ros.datasets.conversations import (
     unsettled,
 )
 from clue_ros.datasets.sample import SPLITS, Sample
-from clue_ros.scenes.catalogue import Preset
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
-from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
+from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN, preset_of
 from clue_ros.scenes.scene import SceneObject, SceneTruth
 from clue_ros.scenes.store import SceneStore, StoreMeta, read_meta
 
@@ -187,7 +186,7 @@ def reserved_for(meta: StoreMeta) -> list[str]:
 
 def _check_preset(store: SceneStore, split: str) -> None:
     """What is out of distribution was trained on nowhere, and is measured nowhere else."""
-    wanted = Preset.SHIFTED if split == 'shifted' else Preset.STANDARD
+    wanted = preset_of(split)
     if store.meta.preset != wanted:
         raise InvalidRequestError(
             f'scenes in {store.folder} for the {split} split',

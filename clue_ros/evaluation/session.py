@@ -27,10 +27,11 @@ def open_splits(data: Path, names: Sequence[str], *, limit: int = 0) -> dict[str
     """
     missing = [name for name in names if not (data / name / 'meta.json').is_file()]
     if missing:
+        train = ' --train 16000' if 'train' in missing else ''
         raise SettingsError(
             f'data folder {data}',
             [f'no rendered scenes in {data / name}' for name in missing],
-            remedy='Render them with "clue scenes render", see the README.',
+            remedy=f'Render them with "clue scenes splits --out {data}{train}".',
         )
     return {name: SyntheticScenes(data / name, name, limit=limit, seed=SEED) for name in names}
 

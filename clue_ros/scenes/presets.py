@@ -78,3 +78,10 @@ SPLIT_SEEDS: dict[str, int] = {
     'shipped': 5_000_000,
 }
 SPLIT_SPAN = 1_000_000
+# Scenes of the splits that figures are given for; how many are trained on is up to the training.
+MEASURED_COUNTS: dict[str, int] = {'val': 1000, 'test': 1500, 'shifted': 1500}
+
+
+def preset_of(split: str) -> Preset:
+    """The world that a split's scenes come from."""
+    return Preset.SHIFTED if split == 'shifted' else Preset.STANDARD

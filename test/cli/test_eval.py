@@ -16,7 +16,7 @@ from clue_ros.evaluation.session import open_splits
 from clue_ros.imaging.files import save_image
 from clue_ros.model.checkpoint import load_checkpoint
 from clue_ros.model.random_weights import random_backbone
-from clue_ros.scenes.presets import SPLIT_SEEDS
+from clue_ros.scenes.presets import SPLIT_SEEDS, preset_of
 from clue_ros.scenes.rendering import render_folder
 from clue_ros.scenes.store import StoreMeta
 from clue_ros.training import decoder, detector, joint
@@ -44,8 +44,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight small scenes per split, at the seeds of the real splits."""
     folder = tmp_path_factory.mktemp('scenes')
     for split, seed in SPLIT_SEEDS.items():
-        preset = 'shifted' if split == 'shifted' else 'standard'
-        render_folder(folder / split, StoreMeta(preset, seed, 8, 320, 240), workers=1, quiet=True)
+        meta = StoreMeta(preset_of(split), seed, 8, 320, 240)
+        render_folder(folder / split, meta, workers=1, quiet=True)
     return folder
 
 
