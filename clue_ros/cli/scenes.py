@@ -89,8 +89,9 @@ def _render_one(args: argparse.Namespace, out: Path, preset: str, seed: int, cou
     meta = StoreMeta(preset, seed, count, args.width, args.height)
     rendered = render_folder(out, meta, workers=args.workers, quiet=args.quiet)
     picture = out / _SHEET
-    write_sheet(SceneStore(out), picture)
-    print(f'{rendered} scenes rendered, {count} in {out}; contact sheet: {picture}')
+    store = SceneStore(out)
+    write_sheet(store, picture)
+    print(f'{rendered} scenes rendered, {len(store)} in {out}; contact sheet: {picture}')
 
 
 def _sheet(args: argparse.Namespace) -> int:

@@ -170,7 +170,7 @@ def _part(name: str) -> Part:
                 f'data set {name}',
                 expected='folders that exist',
                 got=str(folder),
-                remedy='Check the path.',
+                remedy='Check the path; "clue scenes splits --train 16000" renders data/scenes.',
             )
     if not folders:
         raise InvalidRequestError(f'data set {name!r}', expected='a folder', got='nothing')

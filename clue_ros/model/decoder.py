@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from clue_ros.core.candidates import Candidate
 from clue_ros.core.dialog import Dialog
+from clue_ros.core.locations import decode_box
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import Prompts
@@ -43,6 +45,12 @@ class Decoder:
         """Exactly one valid box, or nothing where nothing fits."""
         return self._decode(work, dialog, BoxGrammar(or_nothing=True), 'ground')
 
+    def found(self, work: Work, dialog: Dialog, label: str) -> Candidate | None:
+        """The object in the box that it says, under a label; None where it says that nothing
+        fits.
+        """
+        return candidate_of(self.ground(work, dialog), work, label)
+
     def prompt(self, dialog: Dialog) -> PromptBatch:
         """X^(k) = "<image>clarify" || C^(k)."""
         return collate(self._backbone, [dialog_prompt(self._backbone, self._prompts, dialog)])
@@ -59,6 +67,15 @@ class Decoder:
                 on_token=_words_only(work.on_token),
                 cancel=work.cancel,
             )
+
+
+def candidate_of(answer: Decoded, work: Work, label: str) -> Candidate | None:
+    """The object in an answer's first box; None for another answer."""
+    if not answer.boxes:
+        return None
+    bins = answer.boxes[0]
+    box = decode_box(bins, work.view.width, work.view.height)
+    return Candidate(box, bins, label=label, score=answer.score)
 
 
 def dialog_prompt(

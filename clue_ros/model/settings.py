@@ -30,7 +30,8 @@ class Settings:
         max_turns: questions a dialog may ask before it must ground.
         second_look: look again, in a picture cut out around it, at an object that the first look
             leaves in doubt, and at the answer to measure its box, at the cost of one more encoding
-            each; for backbones of low resolution.
+            each; where the detections find nothing, hear adapter B, if trained, before the request
+            is refused. For backbones of low resolution.
 
     Raises:
         SettingsError: all values that are out of range.

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from clue_ros.core.candidates import Candidate, best
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import UnanswerableError
-from clue_ros.core.locations import decode_box
+from clue_ros.core.instruction import split_relation
 from clue_ros.core.turn import Grounding, Question
 from clue_ros.model.asking.free import question_of
+from clue_ros.model.candidates import EVEN
+from clue_ros.model.decoder import candidate_of
 from clue_ros.model.gates import Decision, reading_decision
 from clue_ros.model.outcomes import grounding_of
 from clue_ros.model.parts import Parts
@@ -46,8 +48,12 @@ class Stages:
         gate.
         """
         settled = reading_decision(self.work, self.dialog, self.reading)
-        gate = self.parts.gate(self.settings)
-        return settled or gate.decide(self.work, self.dialog, self.reading)
+        if settled is not None:
+            return settled
+        decision = self.parts.gate(self.settings).decide(self.work, self.dialog, self.reading)
+        if decision.nothing and (heard := self._second_opinion()):
+            decision = replace(decision, nothing=False, candidates=heard)
+        return decision
 
     def ask(self, decision: Decision | None = None) -> Question | None:
         """The next question; None where nothing fits the request.
@@ -84,29 +90,20 @@ class Stages:
             decision: of the gate, where it was asked.
             forced: the box is given although the request is ambiguous.
         """
-        decoder, view = self.parts.decoder, self.work.view
+        decoder, phrase = self.parts.decoder, self.reading.phrase
         if self.reading.settled is not None:
-            found = self.reading.settled
+            found: Candidate | None = self.reading.settled
         elif decoder is None or self.settings.gate in DETECTIONS_GATES:
             candidates = self._candidates(decision)
-            if not candidates:
-                return None
-            found = best(candidates)
+            found = best(candidates) if candidates else None
+        elif decision is not None and decision.answer is not None and decision.answer.boxes:
+            found = candidate_of(decision.answer, self.work, phrase)
         else:
-            said = decision.answer if decision is not None else None
-            answer = (
-                said if said is not None and said.boxes else decoder.ground(self.work, self.dialog)
-            )
-            if not answer.boxes:
-                return None
-            found = Candidate(
-                decode_box(answer.boxes[0], view.width, view.height),
-                answer.boxes[0],
-                label=self.reading.phrase,
-                score=answer.score,
-            )
+            found = decoder.found(self.work, self.dialog, phrase)
+        if found is None:
+            return None
         if self.work.second_look:
-            found = self.parts.second_look(self.work, found, self.reading.phrase)
+            found = self.parts.second_look(self.work, found, phrase)
         return grounding_of(self.work, self.dialog, found, forced=forced)
 
     def _candidates(self, decision: Decision | None) -> tuple[Candidate, ...]:
@@ -115,4 +112,15 @@ class Stages:
             return decision.candidates
         if self.reading.candidates is not None:
             return self.reading.candidates
-        return self.parts.finder.find(self.work, self.reading.phrase)
+        return self.parts.finder.find(self.work, self.reading.phrase) or self._second_opinion()
+
+    def _second_opinion(self) -> tuple[Candidate, ...]:
+        """What adapter B finds where the detections found nothing, if it is likelier right than
+        not: a request is refused by both, or not at all.
+        """
+        decoder = self.parts.decoder
+        by_detections = self.settings.gate in DETECTIONS_GATES
+        if decoder is None or not self.work.second_look or not by_detections:
+            return ()
+        found = decoder.found(self.work, self.dialog, split_relation(self.reading.phrase)[0])
+        return () if found is None or found.score < EVEN else (found,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import signal
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from dataclasses import replace
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -22,8 +23,9 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
     """Render what is missing.
 
     Args:
-        folder: made if missing. A folder of the same settings is continued; its count may grow.
-        meta: what to render.
+        folder: made if missing. A folder of the same settings is continued; its count may grow,
+            and never shrinks.
+        meta: what to render; in a folder for more scenes, only the shards that hold these.
         workers: processes.
         quiet: no progress bar.
 
@@ -35,12 +37,12 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
         GraphicsError: no headless OpenGL library is present.
     """
     choose_backend()
-    _check_settings(folder, meta)
-    write_meta(folder, meta)
+    planned = replace(meta, count=max(meta.count, _count_there(folder, meta)))
+    write_meta(folder, planned)
     for leftover in folder.glob('.shard-*.partial'):
         leftover.unlink()
-    missing = [shard for shard in range(meta.shards) if not _is_whole(folder, meta, shard)]
-    total = sum(len(meta.seeds(shard)) for shard in missing)
+    missing = [shard for shard in range(meta.shards) if not _is_whole(folder, planned, shard)]
+    total = sum(len(planned.seeds(shard)) for shard in missing)
     # Forking a process that holds an OpenGL context is undefined; start fresh ones.
     context = mp.get_context('spawn')
     done: Synchronized[int] = context.Value('q', 0)
@@ -51,7 +53,7 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
         initargs=(done,),
     )
     with tqdm(total=total, unit='scene', disable=quiet) as bar:
-        pending = {pool.submit(_render_shard, folder, meta, shard) for shard in missing}
+        pending = {pool.submit(_render_shard, folder, planned, shard) for shard in missing}
         try:
             while pending:
                 finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
@@ -63,9 +65,14 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
     return total
 
 
-def _check_settings(folder: Path, meta: StoreMeta) -> None:
+def _count_there(folder: Path, meta: StoreMeta) -> int:
+    """How many scenes the folder is for, 0 where it is new.
+
+    Raises:
+        InvalidRequestError: it is for scenes of other settings.
+    """
     if not (folder / 'meta.json').exists():
-        return
+        return 0
     there = read_meta(folder)
     for name in ('preset', 'seed', 'width', 'height', 'shard_size'):
         if getattr(there, name) != getattr(meta, name):
@@ -75,10 +82,7 @@ def _check_settings(folder: Path, meta: StoreMeta) -> None:
                 got=str(getattr(there, name)),
                 remedy='Choose another folder or the same settings.',
             )
-    if there.count > meta.count:
-        raise InvalidRequestError(
-            f'{folder} is for more scenes', expected=f'{there.count} or more', got=str(meta.count)
-        )
+    return there.count
 
 
 def _is_whole(folder: Path, meta: StoreMeta, shard: int) -> bool:

@@ -26,7 +26,7 @@ from clue_ros.model.candidates import CandidateFinder, Finding
 from clue_ros.model.clue import Clue
 from clue_ros.model.decoder import Decoder
 from clue_ros.model.decoding import Decoded
-from clue_ros.model.settings import ASKERS, GATES
+from clue_ros.model.settings import ASKERS, DETECTIONS_GATES, GATES
 
 
 @pytest.fixture(scope='module')
@@ -299,6 +299,34 @@ def test_nothing_there_is_never_forced_into_a_box(clue, image, script):
         assert 'mug' in turn.error_message
         assert turn.ambiguity is not None
     assert clue.ground(image, 'get the mug') is None
+
+
+@pytest.mark.parametrize('gate', DETECTIONS_GATES)
+@pytest.mark.parametrize(('score', 'found'), [(0.8, True), (0.3, False)])
+def test_what_detections_overlook_adapter_b_may_find(clue, image, script, gate, score, found):
+    """With a second look a request is refused by both, or not at all."""
+    said = dataclasses.replace(decoded('box', candidate=RED), scores=(score,))
+    calls = script(ground=said)
+    clue.configure(gate=gate, asker='composed')
+    assert clue.step(image, 'get the small mug').error_code is ErrorCode.NO_OBJECT
+    assert calls == []
+    clue.configure(second_look=True)
+    turn, alone = clue.step(image, 'get the small mug'), clue.ground(image, 'get the small mug')
+    assert calls == ['ground', 'ground']
+    assert (turn.status is TurnStatus.GROUNDED) is (alone is not None) is found
+    if turn.grounding is not None:
+        assert turn.grounding.score == score
+        assert not turn.grounding.forced
+        assert 'mug' in turn.grounding.label
+
+
+def test_after_a_reply_adapter_b_does_not_overrule_the_refusal(clue, image, script):
+    """What the person turned down is not found again."""
+    calls = script(found=(RED, BLUE), ground=decoded('box', candidate=RED))
+    clue.configure(gate='detections', asker='composed', second_look=True)
+    question = clue.step(image, 'get the mug').question
+    clue.step(image, Dialog('get the mug').with_exchange(question, 'neither'))
+    assert calls == []
 
 
 @pytest.mark.parametrize(('threshold', 'expected'), [(0.0, ['ask']), (1.0, ['ground'])])

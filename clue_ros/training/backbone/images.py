@@ -7,6 +7,7 @@ memory-mapped files; on a GPU the bytes move there once. The truth is kept per o
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,20 +79,25 @@ class ImageBank:
         return self._resident[key]
 
 
-def extend_bank(folder: Path, store: SceneStore, side: int) -> int:
+def extend_bank(folder: Path, store: SceneStore, side: int, wanted: Container[int]) -> int:
     """Append the scenes of a store that the bank in ``folder`` lacks; the bank is made if need be.
 
     Args:
         folder: of the bank.
         store: the rendered scenes.
         side: S of the squashed pictures, pixels.
+        wanted: seeds; other scenes of the store are left out.
 
     Returns:
         Number of scenes appended.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = banked_seeds(folder)
-    fresh = [i for i, truth in enumerate(store.truths) if truth.seed not in known]
+    fresh = [
+        index
+        for index, truth in enumerate(store.truths)
+        if truth.seed in wanted and truth.seed not in known
+    ]
     with (
         (folder / _IMAGES).open('ab') as images,
         (folder / _MASKS).open('ab') as masks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing as mp
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -46,11 +46,13 @@ class Request:
     referents: tuple[int, ...]
 
 
-def extend_requests(folder: Path, store: SceneStore, seed: int, per_scene: int) -> None:
-    """Draw the requests of the scenes that the file in ``folder`` lacks."""
+def extend_requests(
+    folder: Path, store: SceneStore, seed: int, per_scene: int, wanted: Container[int]
+) -> None:
+    """Draw the requests of the wanted scenes, by their seeds, that the file in ``folder`` lacks."""
     folder.mkdir(parents=True, exist_ok=True)
     known = requested_seeds(folder)
-    fresh = [truth for truth in store.truths if truth.seed not in known]
+    fresh = [one for one in store.truths if one.seed in wanted and one.seed not in known]
     # The caller may hold threads and OpenGL contexts; start fresh processes.
     pool = ProcessPoolExecutor(
         max_workers=max(1, min(os.cpu_count() or 1, len(fresh) // _CHUNK)),

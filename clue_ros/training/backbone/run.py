@@ -82,7 +82,8 @@ def run(
 def prepare(settings: BackboneSettings, folder: Path) -> None:
     """Render the scenes that are missing, squash their pictures, draw their requests.
 
-    A bank that holds all of them is enough: the rendered scenes may have been deleted since.
+    A bank that holds all of them is enough: the rendered scenes may have been deleted since. A
+    folder with more scenes is used as far as the settings say.
     """
     scenes = settings.scenes
     for split, seed, count in (
@@ -90,13 +91,14 @@ def prepare(settings: BackboneSettings, folder: Path) -> None:
         ('val', scenes.val_seed, scenes.val),
     ):
         place, bank = Path(scenes.folder) / split, folder / 'bank' / split
-        if set(range(seed, seed + count)) <= banked_seeds(bank) & requested_seeds(bank):
+        wanted = range(seed, seed + count)
+        if set(wanted) <= banked_seeds(bank) & requested_seeds(bank):
             continue
         meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
         render_folder(place, meta, workers=os.cpu_count() or 1)
         store = SceneStore(place)
-        extend_bank(bank, store, settings.shape.image_size)
-        extend_requests(bank, store, settings.seed, settings.requests_per_scene)
+        extend_bank(bank, store, settings.shape.image_size, wanted)
+        extend_requests(bank, store, settings.seed, settings.requests_per_scene, wanted)
 
 
 def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:

@@ -10,17 +10,26 @@ from clue_ros.core.errors import ClueError
 from clue_ros.scenes.store import SceneStore
 from clue_ros.training.backbone.augment import UNCHANGED, Augmentation, draw_pictures
 from clue_ros.training.backbone.dense import dense_targets, relations, soft_bins
-from clue_ros.training.backbone.images import ImageBank, extend_bank, open_bank
-from clue_ros.training.backbone.instructions import DIALOG, extend_requests, open_requests
+from clue_ros.training.backbone.images import ImageBank, banked_seeds, extend_bank, open_bank
+from clue_ros.training.backbone.instructions import (
+    DIALOG,
+    extend_requests,
+    open_requests,
+    requested_seeds,
+)
 from clue_ros.training.backbone.vision import choose_patches
 
 SIDE, GRID = 64, 4
 CPU = torch.device('cpu')
 
 
+def seeds_of(store: SceneStore) -> list[int]:
+    return [truth.seed for truth in store.truths]
+
+
 @pytest.fixture
 def folder(store: SceneStore, tmp_path: Path) -> Path:
-    extend_bank(tmp_path, store, SIDE)
+    extend_bank(tmp_path, store, SIDE, seeds_of(store))
     return tmp_path
 
 
@@ -37,8 +46,16 @@ def _draw(bank: ImageBank, augmentation: Augmentation, seed: int = 0):
 
 
 def test_a_bank_grows_only_by_what_it_lacks(folder: Path, store: SceneStore) -> None:
-    assert extend_bank(folder, store, SIDE) == 0
-    assert open_bank(folder, SIDE).seeds.tolist() == [truth.seed for truth in store.truths]
+    assert extend_bank(folder, store, SIDE, seeds_of(store)) == 0
+    assert open_bank(folder, SIDE).seeds.tolist() == seeds_of(store)
+
+
+def test_what_the_settings_do_not_name_is_left_out(tmp_path: Path, store: SceneStore) -> None:
+    """A folder may hold more scenes than a training asks for."""
+    wanted = seeds_of(store)[:2]
+    assert extend_bank(tmp_path, store, SIDE, wanted) == 2
+    extend_requests(tmp_path, store, 1, 6, wanted)
+    assert banked_seeds(tmp_path) == requested_seeds(tmp_path) == set(wanted)
 
 
 def test_an_interrupted_bank_is_refused(folder: Path) -> None:
@@ -122,11 +139,11 @@ def test_soft_bins_sum_to_one_around_the_value() -> None:
 
 
 def test_requests_are_drawn_once(folder: Path, store: SceneStore) -> None:
-    extend_requests(folder, store, 1, 6)
+    extend_requests(folder, store, 1, 6, seeds_of(store))
     written = (folder / 'requests.jsonl').read_text()
-    extend_requests(folder, store, 1, 6)
+    extend_requests(folder, store, 1, 6, seeds_of(store))
     assert (folder / 'requests.jsonl').read_text() == written
-    seeds = [truth.seed for truth in store.truths]
+    seeds = seeds_of(store)
     requests = open_requests(folder, seeds)
     assert len(requests) == len(seeds)
     assert any(item.phrase_type == DIALOG for row in requests for item in row)
