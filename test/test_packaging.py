@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import stat
@@ -120,6 +121,12 @@ def test_every_node_has_an_executable(name: str) -> None:
     assert executable.stat().st_mode & stat.S_IXUSR
     assert executable.read_text().startswith(f'#!{sys.prefix}/bin/python3\n')
     assert (ROOT / 'clue_ros' / 'ros' / f'{name}.py').exists()
+
+
+def test_the_command_is_installed_on_a_robot() -> None:
+    """Where pip installs nothing: README's second line on a robot is a ``clue`` command."""
+    assert 'install_executable(clue clue_ros.cli.main bin)' in (ROOT / 'CMakeLists.txt').read_text()
+    assert importlib.import_module('clue_ros.cli.main').main(['--version']) == 0
 
 
 def test_the_check_of_every_commit_runs_make_test() -> None:

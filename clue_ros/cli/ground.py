@@ -17,6 +17,7 @@ from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.turn import Turn, TurnStatus
 from clue_ros.imaging.files import load_image, save_image
 from clue_ros.imaging.overlay import draw_turn
+from clue_ros.model.settings import ASKERS, GATES
 
 if TYPE_CHECKING:
     from clue_ros.model.clue import Clue
@@ -47,8 +48,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--revision', help='branch, tag or commit of a hub id')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, ...')
     parser.add_argument('--dtype', default='auto', help='auto, float32, bfloat16 or float16')
-    parser.add_argument('--gate', help='who decides: detector, decoder, both or detections')
-    parser.add_argument('--asker', help='how to ask: free or composed')
+    parser.add_argument('--gate', help=f'who decides: {", ".join(GATES)}')
+    parser.add_argument('--asker', help=f'how to ask: {", ".join(ASKERS)}')
     parser.add_argument('--threshold', type=float, help='ambiguous from this probability on')
     parser.add_argument('--max-turns', type=int, help='questions allowed before the best guess')
 

@@ -19,7 +19,7 @@ COMMANDS = {
     'scenes': 'render tabletop scenes with ground truth',
     'data': 'check a data set folder',
     'train': 'train backbone, detector, decoder or joint',
-    'eval': 'measure ambiguity, grounding, dialog, variants, layers',
+    'eval': 'measure ambiguity, grounding, dialog, attention, variants, layers',
     'bench': 'time the engine against plain transformers',
     'model': 'list, fetch, describe or check models',
 }

@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     action.add_argument(
         '--second-look',
         action='store_true',
-        help='look again closer at doubtful objects and at the answer',
+        help='look again closer, and hear adapter B before nothing is found',
     )
     action.add_argument(
         '--results', type=Path, help='folder of "clue eval" JSON files, for its record of quality'

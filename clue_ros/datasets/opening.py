@@ -11,7 +11,7 @@ A data set is named by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,37 +86,44 @@ class Dataset:
             later_turns: share of samples that are dialogs with a reply; only rendered scenes have
                 such samples with a label, so it is theirs alone.
         """
-        self._begin()
-        found: list[Sample] = []
-        for place, part in enumerate(self.parts):
-            scenes = _scenes(part, split)
-            if scenes is not None:
-                number = count or 2 * scenes.count
-                labelled = scenes.ambiguity(number, later_turns=later_turns)
-                found += [self._named(place, sample) for sample in labelled]
-            else:
-                found += [
-                    sample
-                    for sample in self._read(place)
-                    if sample.split == split and sample.ambiguous is not None
-                ]
-        return _at_most(found, count)
+        return self._chosen(
+            split,
+            count,
+            lambda scenes, number: scenes.ambiguity(number, later_turns=later_turns),
+            lambda sample: sample.ambiguous is not None,
+        )
 
     def dialogs(self, split: str, count: int = 0) -> list[Sample]:
         """Samples whose dialog ends with a known box, or with the mark that nothing fits."""
+        return self._chosen(
+            split,
+            count,
+            SyntheticScenes.dialogs,
+            lambda sample: sample.box is not None or sample.absent,
+        )
+
+    def _chosen(
+        self,
+        split: str,
+        count: int,
+        of_scenes: Callable[[SyntheticScenes, int], Sequence[Sample]],
+        keep: Callable[[Sample], bool],
+    ) -> list[Sample]:
+        """Of each part what rendered scenes give, which balance their own requests, else what is
+        kept of the split.
+        """
         self._begin()
         found: list[Sample] = []
         for place, part in enumerate(self.parts):
-            scenes = _scenes(part, split)
-            if scenes is not None:
-                ended = scenes.dialogs(count or 2 * scenes.count)
-                found += [self._named(place, sample) for sample in ended]
+            if part.layout.name == 'scenes':
+                folder = split_folders(part.folders[0]).get(split)
+                if folder is not None:
+                    scenes = SyntheticScenes(folder, split)
+                    given = of_scenes(scenes, count or 2 * scenes.count)
+                    found += [self._named(place, sample) for sample in given]
             else:
-                found += [
-                    sample
-                    for sample in self._read(place)
-                    if sample.split == split and (sample.box is not None or sample.absent)
-                ]
+                read = self._read(place)
+                found += [sample for sample in read if sample.split == split and keep(sample)]
         return _at_most(found, count)
 
     def _begin(self) -> None:
@@ -170,7 +177,7 @@ def _part(name: str) -> Part:
                 f'data set {name}',
                 expected='folders that exist',
                 got=str(folder),
-                remedy='Check the path; "clue scenes splits --train 16000" renders data/scenes.',
+                remedy='Check the path; scenes are rendered by "clue scenes splits".',
             )
     if not folders:
         raise InvalidRequestError(f'data set {name!r}', expected='a folder', got='nothing')
@@ -180,14 +187,6 @@ def _part(name: str) -> Part:
             f'{folders[0]} is no {layout.title}', expected=layout.looks_for, got='other files'
         )
     return Part(layout, folders)
-
-
-def _scenes(part: Part, split: str) -> SyntheticScenes | None:
-    """The rendered scenes of a split, where the part is such; they balance their own requests."""
-    if part.layout.name != 'scenes':
-        return None
-    folder = split_folders(part.folders[0]).get(split)
-    return None if folder is None else SyntheticScenes(folder, split)
 
 
 def _at_most(samples: Sequence[Sample], count: int) -> list[Sample]:

@@ -159,7 +159,7 @@ class Clue:
             if _is_cancelled(dialog):
                 return failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
             stages = Stages.of(self._parts, settings, work, dialog)
-            decision = stages.decide()
+            decision = stages.reconsider(stages.decide())
             if decision.nothing:
                 return nothing_fits(work, stages.reading, decision)
             if decision.ambiguous and policy.may_ask(dialog):

@@ -196,7 +196,7 @@ class DetectionsGate:
                 threshold=EVEN,
                 ambiguous=len(candidates) > 1,
                 attention=attention,
-                regions=_regions_of(candidates),
+                regions=regions_of(candidates),
                 width=work.view.width,
                 height=work.view.height,
                 timings=work.clock.timings(),
@@ -241,7 +241,7 @@ def reading_decision(work: Work, dialog: Dialog, reading: Reading) -> Decision |
         threshold=EVEN,
         ambiguous=reading.rejected,
         attention=NO_ATTENTION,
-        regions=_regions_of(candidates),
+        regions=regions_of(candidates),
         width=work.view.width,
         height=work.view.height,
         timings=work.clock.timings(),
@@ -251,14 +251,7 @@ def reading_decision(work: Work, dialog: Dialog, reading: Reading) -> Decision |
     )
 
 
-def _regions(work: Work, attention: NDArray[np.float32]) -> tuple[Region, ...]:
-    """The competing peaks of a map."""
-    if not attention.size:
-        return ()
-    return attention_regions(attention, work.view.width, work.view.height)
-
-
-def _regions_of(candidates: Sequence[Candidate]) -> tuple[Region, ...]:
+def regions_of(candidates: Sequence[Candidate]) -> tuple[Region, ...]:
     """The candidates themselves, weighted by their scores, heaviest first."""
     ranked = sorted(candidates, key=lambda candidate: -candidate.score)[:MAX_REGIONS]
     total = sum(candidate.score for candidate in ranked)
@@ -266,3 +259,10 @@ def _regions_of(candidates: Sequence[Candidate]) -> tuple[Region, ...]:
         Region(candidate.box, candidate.score / total if total else 1 / len(ranked))
         for candidate in ranked
     )
+
+
+def _regions(work: Work, attention: NDArray[np.float32]) -> tuple[Region, ...]:
+    """The competing peaks of a map."""
+    if not attention.size:
+        return ()
+    return attention_regions(attention, work.view.width, work.view.height)

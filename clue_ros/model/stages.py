@@ -12,7 +12,7 @@ from clue_ros.core.turn import Grounding, Question
 from clue_ros.model.asking.free import question_of
 from clue_ros.model.candidates import EVEN
 from clue_ros.model.decoder import candidate_of
-from clue_ros.model.gates import Decision, reading_decision
+from clue_ros.model.gates import Decision, reading_decision, regions_of
 from clue_ros.model.outcomes import grounding_of
 from clue_ros.model.parts import Parts
 from clue_ros.model.reading import Reading
@@ -48,12 +48,20 @@ class Stages:
         gate.
         """
         settled = reading_decision(self.work, self.dialog, self.reading)
-        if settled is not None:
-            return settled
-        decision = self.parts.gate(self.settings).decide(self.work, self.dialog, self.reading)
-        if decision.nothing and (heard := self._second_opinion()):
-            decision = replace(decision, nothing=False, candidates=heard)
-        return decision
+        gate = self.parts.gate(self.settings)
+        return settled or gate.decide(self.work, self.dialog, self.reading)
+
+    def reconsider(self, decision: Decision) -> Decision:
+        """The decision to turn; one that finds nothing only stands if adapter B, where it is
+        heard, finds nothing either.
+        """
+        heard = self._second_opinion() if decision.nothing else ()
+        if not heard:
+            return decision
+        ambiguity = replace(
+            decision.ambiguity, regions=regions_of(heard), timings=self.work.clock.timings()
+        )
+        return replace(decision, ambiguity=ambiguity, nothing=False, candidates=heard)
 
     def ask(self, decision: Decision | None = None) -> Question | None:
         """The next question; None where nothing fits the request.
@@ -115,12 +123,15 @@ class Stages:
         return self.parts.finder.find(self.work, self.reading.phrase) or self._second_opinion()
 
     def _second_opinion(self) -> tuple[Candidate, ...]:
-        """What adapter B finds where the detections found nothing, if it is likelier right than
-        not: a request is refused by both, or not at all.
+        """What adapter B finds where the detections have found nothing.
+
+        It is heard with a second look, while no reply has narrowed anything down: what the person
+        has turned down is not found again. Its box counts if it is likelier right than not, given
+        that there is one.
         """
-        decoder = self.parts.decoder
-        by_detections = self.settings.gate in DETECTIONS_GATES
+        decoder, reading = self.parts.decoder, self.reading
+        by_detections = self.settings.gate in DETECTIONS_GATES and reading.candidates is None
         if decoder is None or not self.work.second_look or not by_detections:
             return ()
-        found = decoder.found(self.work, self.dialog, split_relation(self.reading.phrase)[0])
+        found = decoder.found(self.work, self.dialog, split_relation(reading.phrase)[0])
         return () if found is None or found.score < EVEN else (found,)

@@ -1,7 +1,8 @@
 """The node's parameters: one table of names, defaults, ranges and meanings. Plain Python.
 
-``parameters`` declares them on a node; README's table and ``config/clue.yaml`` are generated from
-here (``python -m clue_ros.ros.settings --markdown | --yaml``), and a test keeps both up to date.
+``parameters`` declares them on a node; the table of docs/ros-interface.md and ``config/clue.yaml``
+are generated from here (``python -m clue_ros.ros.settings --markdown | --yaml``), and a test keeps
+both up to date.
 """
 
 from __future__ import annotations
@@ -264,7 +265,7 @@ NAMES = tuple(_FIELDS)
 
 
 def markdown() -> str:
-    """The table for README."""
+    """The table for docs/ros-interface.md."""
     lines = ['| parameter | default | takes effect | meaning |', '|---|---|---|---|']
     for name in NAMES:
         item = rule(name)

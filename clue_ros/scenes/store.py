@@ -67,7 +67,7 @@ def read_meta(folder: Path) -> StoreMeta:
         raise InvalidRequestError(
             f'no scenes in {folder}',
             expected='meta.json',
-            remedy='Render some with "clue scenes render --out DIR".',
+            remedy='Render some with "clue scenes splits", or "clue scenes render --n N --seed S".',
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidRequestError(str(path), expected='a JSON object', got=str(error)) from error

@@ -139,6 +139,6 @@ def _some(samples: list[Sample], what: str) -> list[Sample]:
         raise SettingsError(
             'training data',
             [f'data: no samples in the {what}'],
-            remedy='Look at the data set with "clue data".',
+            remedy='See "clue data check"; "clue scenes splits --train 16000" renders scenes.',
         )
     return samples

@@ -10,7 +10,7 @@ from clue_ros.cli.main import main
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.datasets.check import LEAK, check_dataset
 from clue_ros.datasets.mixture import read_dataset1
-from clue_ros.datasets.opening import open_dataset
+from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.rows import RowReport
 from clue_ros.datasets.splits import split_by_image, split_of_name
 from clue_ros.imaging.files import load_image
@@ -79,6 +79,15 @@ def test_joined_scenes_keep_their_names_apart(scenes: Path, generic: Path) -> No
     dataset = open_dataset(f'scenes:{scenes}+generic:{generic}')
     for samples in (dataset.ambiguity('test'), dataset.dialogs('test'), dataset.samples('test')):
         assert {sample.image_id[:2] for sample in samples} == {'0:', '1:'}
+
+
+def test_scenes_that_lack_a_split_are_not_gone_through(
+    scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_dataset(scenes)
+    monkeypatch.setattr(Dataset, '_read', lambda *_: pytest.fail('all splits were read'))
+    assert dataset.ambiguity('train') == dataset.dialogs('train') == []
+    assert len(dataset.ambiguity('test', 4)) == 4
 
 
 @pytest.mark.parametrize(

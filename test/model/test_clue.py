@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from clue_ros.core.boxes import Box
+from clue_ros.core.boxes import Box, iou
 from clue_ros.core.candidates import Candidate
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import (
@@ -304,28 +304,44 @@ def test_nothing_there_is_never_forced_into_a_box(clue, image, script):
 @pytest.mark.parametrize('gate', DETECTIONS_GATES)
 @pytest.mark.parametrize(('score', 'found'), [(0.8, True), (0.3, False)])
 def test_what_detections_overlook_adapter_b_may_find(clue, image, script, gate, score, found):
-    """With a second look a request is refused by both, or not at all."""
-    said = dataclasses.replace(decoded('box', candidate=RED), scores=(score,))
-    calls = script(ground=said)
+    """With a second look it is heard before a request is refused; a doubtful box does not count."""
+    request = 'get the small mug behind the bowl'
+    calls = script(ground=dataclasses.replace(decoded('box', candidate=RED), scores=(score,)))
     clue.configure(gate=gate, asker='composed')
-    assert clue.step(image, 'get the small mug').error_code is ErrorCode.NO_OBJECT
+    assert clue.step(image, request).error_code is ErrorCode.NO_OBJECT
     assert calls == []
     clue.configure(second_look=True)
-    turn, alone = clue.step(image, 'get the small mug'), clue.ground(image, 'get the small mug')
+    assert clue.detect(image, request).regions == ()
+    assert calls == [], 'who only asks whether it is ambiguous does not wait for a box'
+    turn, alone = clue.step(image, request), clue.ground(image, request)
     assert calls == ['ground', 'ground']
     assert (turn.status is TurnStatus.GROUNDED) is (alone is not None) is found
+    assert len(turn.ambiguity.regions) == found
     if turn.grounding is not None:
-        assert turn.grounding.score == score
+        assert iou(turn.ambiguity.regions[0].box, RED.box) > 0.9
+        assert (turn.grounding.label, turn.grounding.score) == ('small mug', score)
         assert not turn.grounding.forced
-        assert 'mug' in turn.grounding.label
 
 
-def test_after_a_reply_adapter_b_does_not_overrule_the_refusal(clue, image, script):
-    """What the person turned down is not found again."""
-    calls = script(found=(RED, BLUE), ground=decoded('box', candidate=RED))
+@pytest.mark.parametrize(('reply', 'max_turns'), [('neither', 1), ('no, the green one', 6)])
+def test_what_was_turned_down_is_not_found_again(clue, image, script, reply, max_turns):
+    script(found=(RED, BLUE))
     clue.configure(gate='detections', asker='composed', second_look=True)
     question = clue.step(image, 'get the mug').question
-    clue.step(image, Dialog('get the mug').with_exchange(question, 'neither'))
+    calls = script(ground=decoded('box', candidate=RED))
+    dialog = Dialog('get the mug').with_exchange(question, reply)
+    turn = clue.step(image, dialog, max_turns=max_turns)
+    assert (turn.status, turn.error_code) == (TurnStatus.FAILED, ErrorCode.NO_OBJECT)
+    assert calls == []
+
+
+def test_without_adapter_b_a_second_look_refuses_alone(image, backbone, script, tmp_path):
+    backbone.model.save_pretrained(tmp_path)
+    backbone.tokenizer.save_pretrained(tmp_path)
+    stock = Clue.from_pretrained(tmp_path)
+    stock.configure(second_look=True)
+    calls = script(ground=decoded('box', candidate=RED))
+    assert stock.step(image, 'get the mug').error_code is ErrorCode.NO_OBJECT
     assert calls == []
 
 

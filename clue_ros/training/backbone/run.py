@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
+from clue_ros.core.errors import ClueError
 from clue_ros.scenes.rendering import render_folder
 from clue_ros.scenes.scene import DEFAULT_HEIGHT, DEFAULT_WIDTH
 from clue_ros.scenes.store import SceneStore, StoreMeta
@@ -92,6 +93,13 @@ def prepare(settings: BackboneSettings, folder: Path) -> None:
     ):
         place, bank = Path(scenes.folder) / split, folder / 'bank' / split
         wanted = range(seed, seed + count)
+        if others := banked_seeds(bank) - set(wanted):
+            raise ClueError(
+                f'image bank {bank}',
+                expected=f'scenes {wanted.start} to {wanted.stop - 1} alone',
+                got=f'{len(others)} others',
+                remedy='Delete the folder, or choose another --out; it is built from the scenes.',
+            )
         if set(wanted) <= banked_seeds(bank) & requested_seeds(bank):
             continue
         meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)

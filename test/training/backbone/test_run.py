@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from clue_ros.core.errors import CheckpointError, SettingsError
+from clue_ros.core.errors import CheckpointError, ClueError, SettingsError
 from clue_ros.model.backbone import Backbone
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.configuration import BackboneSettings
+from clue_ros.training.backbone.images import banked_seeds
 from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.backbone.run import open_workshop, run
 from clue_ros.training.settings import load_settings
@@ -106,6 +107,16 @@ def test_a_whole_bank_needs_no_scenes(settings: BackboneSettings, tmp_path: Path
     gone = dataclasses.replace(settings.scenes, folder=str(tmp_path / 'gone'))
     run(dataclasses.replace(settings, scenes=gone), tmp_path / 'dry', dry_run=True)
     assert not (tmp_path / 'gone').exists()
+
+
+def test_a_bank_of_other_scenes_is_refused(settings: BackboneSettings, tmp_path: Path) -> None:
+    """Whatever it holds is trained on: fewer scenes in the settings must not mean more of them."""
+    run(settings, tmp_path, dry_run=True)
+    fewer = dataclasses.replace(settings, scenes=dataclasses.replace(settings.scenes, train=4))
+    with pytest.raises(ClueError, match='4 others'):
+        run(fewer, tmp_path, dry_run=True)
+    run(fewer, tmp_path / 'anew', dry_run=True)
+    assert len(banked_seeds(tmp_path / 'anew' / 'bank' / 'train')) == 4
 
 
 def test_a_stage_without_steps_is_skipped(settings: BackboneSettings, tmp_path: Path) -> None:
