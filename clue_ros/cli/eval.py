@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,12 +108,15 @@ def _grounding(args: argparse.Namespace) -> dict[str, Any]:
 def _with_decoder(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
     """The model with the adapter B of a training, which need not be part of a checkpoint yet."""
     from clue_ros.model.checkpoint_config import DECODER, Prompts
-    from clue_ros.training.run import RECORD
+    from clue_ros.training.record import RECORD, check_backbone, read_record
 
+    record = read_record(folder)
+    check_backbone(record, folder, checkpoint.backbone_folder)
     try:
-        prompts = json.loads((folder / RECORD).read_text('utf-8'))['settings']['prompts']
-        config = dataclasses.replace(checkpoint.config, prompts=Prompts(**prompts))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        config = dataclasses.replace(
+            checkpoint.config, prompts=Prompts(**record['settings']['prompts'])
+        )
+    except (KeyError, TypeError) as error:
         raise CheckpointError(
             str(folder / RECORD), expected='the record of a finished training', got=repr(error)
         ) from None

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from clue_ros.datasets.sample import Sample
 
+_PAGES, _PAGE = 256, 4096
+
 
 def fingerprint(samples: Sequence[Sample]) -> str:
     """A hash of what the samples say, in their order."""
@@ -18,6 +20,23 @@ def fingerprint(samples: Sequence[Sample]) -> str:
     for sample in samples:
         line = (sample.id, sample.dialog.linearise(), sample.box, sample.ambiguous)
         digest.update(repr(line).encode())
+    return digest.hexdigest()
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """A hash of a model's safetensors files: their names and sizes, and pages from all over each.
+
+    Weights that were trained on differ nearly everywhere, so that pages tell them apart, and those
+    of a large model take no minutes to read.
+    """
+    digest = hashlib.blake2b(digest_size=12)
+    for path in sorted(folder.glob('*.safetensors')):
+        size = path.stat().st_size
+        digest.update(f'{path.name} {size}'.encode())
+        with path.open('rb') as stream:
+            for place in range(0, size, max(_PAGE, size // _PAGES)):
+                stream.seek(place)
+                digest.update(stream.read(_PAGE))
     return digest.hexdigest()
 
 

@@ -32,6 +32,7 @@ from clue_ros.model.checkpoint_config import (
     CheckpointConfig,
 )
 from clue_ros.model.detector_heads import MapHead
+from clue_ros.model.loading import resolve_source
 from clue_ros.model.registry import find_model
 from clue_ros.model.variants import middle_block, variant_of
 
@@ -55,6 +56,11 @@ class Checkpoint:
     adapters: Adapters
     head: MapHead | None
     folder: Path
+
+    @property
+    def backbone_folder(self) -> Path:
+        """Where the base model's files are."""
+        return resolve_source(backbone_source(self.folder, self.config), self.config.revision)
 
     @property
     def has_detector(self) -> bool:

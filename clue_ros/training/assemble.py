@@ -22,11 +22,12 @@ from clue_ros.model.checkpoint_config import (
 )
 from clue_ros.model.detector import DECODER, DETECTOR
 from clue_ros.model.detector_heads import MapHead
+from clue_ros.model.loading import resolve_source
 from clue_ros.model.settings import Settings, check_served
 from clue_ros.model.variants import middle_block
 from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.detector_result import HEAD
-from clue_ros.training.run import RECORD
+from clue_ros.training.record import check_backbone, read_record
 
 BACKBONE = 'backbone'
 
@@ -76,7 +77,8 @@ def assemble(
     records: dict[str, dict[str, Any]] = {}
     for name, folder in ((DETECTOR, detector), (DECODER, decoder)):
         if folder is not None:
-            records[name] = _record(folder)
+            records[name] = read_record(folder)
+            check_backbone(records[name], folder, resolve_source(backbone))
             # A head may have been trained on the bare backbone; adapter B is never absent.
             if name == DECODER or (folder / name).is_dir():
                 adapters.load(name, folder / name)
@@ -154,19 +156,6 @@ def headlines(results: Path) -> dict[str, float]:
             remedy='Write them with "clue eval ... --json".',
         )
     return found
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            str(path), expected='the record of a finished training', got=str(error)
-        ) from None
-    if not isinstance(record, dict) or 'measured' not in record:
-        raise CheckpointError(str(path), expected='the record of a finished training', got=record)
-    return record
 
 
 def _head(folder: Path) -> MapHead | None:

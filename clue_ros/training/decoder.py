@@ -28,7 +28,8 @@ from clue_ros.training.estimate import rehearse
 from clue_ros.training.looking import MiddleBlocks, attention_targets
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
-from clue_ros.training.run import Run, RunSettings, write_record
+from clue_ros.training.record import write_record
+from clue_ros.training.run import Run, RunSettings
 from clue_ros.training.settings import as_mapping
 from clue_ros.training.suffix_loss import suffix_loss
 from clue_ros.training.tuning import adamw, trainable, training_mode

@@ -16,7 +16,7 @@ from clue_ros.evaluation.predict import detector_logits
 from clue_ros.model.calibration import Calibration, fit_temperature, probabilities
 from clue_ros.model.detector import DETECTOR, Detector
 from clue_ros.training.detector_settings import DetectorSettings
-from clue_ros.training.run import write_record
+from clue_ros.training.record import write_record
 from clue_ros.training.settings import as_mapping
 
 HEAD = 'head.safetensors'

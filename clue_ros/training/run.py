@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,15 @@ from accelerate.utils import set_seed
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.opening import Dataset, open_dataset
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.provenance import command, fingerprint, git_revision
+from clue_ros.evaluation.provenance import (
+    command,
+    fingerprint,
+    git_revision,
+    weights_fingerprint,
+)
 from clue_ros.model.backbone import Backbone
-
-RECORD = 'record.json'
+from clue_ros.model.loading import resolve_source
+from clue_ros.training.record import RECORD, WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +126,15 @@ class Run:
             'git_revision': git_revision(),
             'command': command(),
             'data_fingerprint': fingerprint(train),
+            WEIGHTS: weights_fingerprint(
+                resolve_source(self.settings.backbone, self.settings.revision)
+            ),
             'created': datetime.now(UTC).isoformat(timespec='seconds'),
         }
         path = Path(start) / RECORD
         if start and path.is_file():
             record['start'] = json.loads(path.read_text('utf-8'))
         return record
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Leave beside a training's weights what ``assemble`` wants to know of them."""
-    (folder / RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
 
 
 def _some(samples: list[Sample], what: str) -> list[Sample]:

@@ -126,6 +126,27 @@ def test_assembly_refuses_an_unfinished_training(parts: Path, tmp_path: Path) ->
     assert not (tmp_path / 'model').exists()
 
 
+def test_an_adapter_of_another_backbone_is_refused(
+    parts: Path, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its shapes fit, so nothing else would tell."""
+    other = random_backbone('tiny', seed=3, sharpness=6.0)
+    other.model.save_pretrained(tmp_path / 'other')
+    other.tokenizer.save_pretrained(tmp_path / 'other')
+    with pytest.raises(CheckpointError, match='another backbone') as refused:
+        assemble(tmp_path / 'other', tmp_path / 'model', decoder=parts / 'b')
+    assert str(parts / 'backbone') in str(refused.value), 'the remedy names the right one'
+    command = ['eval', 'grounding', '--model', str(tmp_path / 'other'), '--data', str(data)]
+    assert main([*command, '--decoder', str(parts / 'b')]) == 1
+    assert 'another backbone' in capsys.readouterr().err
+    older = tmp_path / 'older'
+    shutil.copytree(parts / 'b', older)
+    record = json.loads((older / 'record.json').read_text())
+    del record['backbone_fingerprint']
+    (older / 'record.json').write_text(json.dumps(record))
+    assemble(tmp_path / 'other', tmp_path / 'model', decoder=older)
+
+
 def test_a_part_may_be_missing_but_not_one_that_decides(parts: Path, tmp_path: Path) -> None:
     assemble(parts / 'backbone', tmp_path / 'spoken', decoder=parts / 'b')
     checkpoint = load_checkpoint(tmp_path / 'spoken')

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clue_ros.evaluation import provenance
@@ -32,3 +33,18 @@ def test_a_commit_of_something_else_says_nothing(
 def test_the_command_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'argv', ['/bin/clue', 'eval', 'grounding', '--data', 'my data'])
     assert provenance.command() == "clue eval grounding --data 'my data'"
+
+
+def test_weights_are_told_apart_by_pages_of_their_files(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).bytes(1 << 20)
+    path = tmp_path / 'model.safetensors'
+    path.write_bytes(weights)
+    known = provenance.weights_fingerprint(tmp_path)
+    (tmp_path / 'config.json').write_text('{}')
+    assert provenance.weights_fingerprint(tmp_path) == known
+    path.write_bytes(bytes(len(weights)))
+    assert provenance.weights_fingerprint(tmp_path) != known
+    path.write_bytes(weights + b'x')
+    assert provenance.weights_fingerprint(tmp_path) != known
+    path.write_bytes(b'')
+    assert provenance.weights_fingerprint(tmp_path)

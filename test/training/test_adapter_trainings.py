@@ -23,7 +23,8 @@ from clue_ros.training.detector_result import HEAD, calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.loop import LoopSettings
 from clue_ros.training.pairs import dialog_pairs
-from clue_ros.training.run import RECORD, RunSettings
+from clue_ros.training.record import RECORD
+from clue_ros.training.run import RunSettings
 
 RUN = RunSettings(backbone='none', data='none')
 LOOP = LoopSettings(steps=4, warmup=1, save_every=2, log_every=1, seed=5)
