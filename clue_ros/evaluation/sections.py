@@ -123,7 +123,7 @@ def _grounding(report: Report) -> str:
     if 'lora' in report:
         splits = _splits(report)
         lora = [
-            [name, *(score_with_interval(row[split], 'acc50') for split in splits)]
+            [name, *(score_with_interval(row.get(split, {}), 'acc50') for split in splits)]
             for name, row in report['lora'].items()
         ]
         tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *splits], lora)]
