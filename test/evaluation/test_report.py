@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clue_ros.core.errors import ClueError
+from clue_ros.evaluation.misses import SHOWN
 from clue_ros.evaluation.report import write_report
 
 KEYS = ('two_referents', 'two_referents_strict', 'random_cells', 'random_objects')
@@ -55,6 +56,21 @@ def test_other_trainings_stand_beside_the_models_own_figures(tmp_path):
     )
     assert '- attention-bare: `clue eval attention --model bare`' in others
     assert page.count('![') == 0
+
+
+def test_validation_stands_beside_the_tests(tmp_path):
+    """Rows of a sweep that were not measured there leave their place empty."""
+    scores = dict.fromkeys(('acc50', 'acc50_strict', 'mean_iou'), 0.5)
+    split = scores | {'n': 9, 'intervals': {}, 'shown': dict.fromkeys(SHOWN, 3)}
+    split |= {f'by_{name}': {'a': scores | {'n': 9}} for name in ('phrase_type', 'size')}
+    split['by_exchanges'] = {'0': scores | {'n': 9}}
+    lora = {'r16-a32': {'test': scores}}
+    write(tmp_path, 'grounding.json', {'val': split, 'test': split, 'lora': lora})
+    page = page_of(tmp_path)
+    assert page.count('| val | 9 | 0.500 |') == 1
+    assert '| split | right | rough | same kind | other kind | nothing | no box |' in page
+    assert '| val | 3 | 3 | 3 | 3 | 3 | 3 |' in page
+    assert '| r16-a32 | - | 0.500 |' in page
 
 
 def test_no_results_or_broken_ones_are_named(tmp_path):
