@@ -37,10 +37,11 @@ def fastdds_profile() -> Path | None:
 def private_domain() -> None:
     """Set this process's environment, and so its children's: this machine only, room for images.
 
-    The domain is a random one, whatever the shell has set: a demo hears nobody's robot, and no
-    robot hears the demo.
+    The domain is a random one, but never the one that the shell has set: a demo hears nobody's
+    robot, and no robot hears the demo.
     """
-    os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
+    others = {str(number) for number in range(1, 101)} - {os.environ.get('ROS_DOMAIN_ID')}
+    os.environ['ROS_DOMAIN_ID'] = random.SystemRandom().choice(sorted(others))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     profile = fastdds_profile()
     if profile is not None:
