@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clue_ros.core.boxes import Box
 from clue_ros.core.regions import attention_regions
-from clue_ros.core.targets import Grid, even_weights, peaked_weights, shared_map
+from clue_ros.core.targets import Grid, as_fractions, even_weights, peaked_weights, shared_map
 from clue_ros.core.turn import Ambiguity, Region
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
@@ -239,13 +238,13 @@ def _chance(
 def _ideal(
     peaks: Sequence[Peaks],
     masks: Sequence[Masks],
-    weigh: Callable[[Box, Grid], NDArray[np.float32]],
+    weigh: Callable[[NDArray[np.float64], Grid], NDArray[np.float32]],
 ) -> float:
     hits = []
     for peak, mask in zip(peaks, masks, strict=True):
         sample, (rows, cols) = peak.sample, peak.attention.shape
-        boxes = [box.scaled(1 / sample.width, 1 / sample.height) for box in sample.referents]
-        ideal = shared_map([weigh(box, (rows, cols)) for box in boxes], (rows, cols))
+        boxes = as_fractions(sample.referents, sample.width, sample.height)
+        ideal = shared_map(weigh(boxes, (rows, cols)), (rows, cols))
         hits.append(find_peaks(sample, ideal, mask).hit)
     return float(np.mean(hits))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clue_ros.core.boxes import Box
-from clue_ros.core.targets import peaked_weights, shared_map
+from clue_ros.core.targets import as_fractions, peaked_weights, shared_map
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.prompt import PromptBatch
@@ -44,9 +44,7 @@ def attention_targets(
         grid: rows and columns of patches.
     """
     maps = [
-        shared_map(
-            [peaked_weights(box.scaled(1 / one.width, 1 / one.height), grid) for box in some], grid
-        )
+        shared_map(peaked_weights(as_fractions(some, one.width, one.height), grid), grid)
         for one, some in zip(samples, boxes, strict=True)
     ]
     return torch.from_numpy(np.stack(maps)).flatten(1)

@@ -29,7 +29,7 @@ def language_loss(
     model: PaliGemmaForConditionalGeneration,
     features: Tensor,
     batch: PackedBatch,
-    cover: Tensor,
+    shares: Tensor,
     locations: Tensor,
     *,
     first_location: int,
@@ -42,7 +42,8 @@ def language_loss(
         model: whose decoder learns.
         features: float[B, N, D] image features, one picture a row of the batch.
         batch: the queries.
-        cover: float[B, MAX_OBJECTS, N], share of each patch that shows each object.
+        shares: float[B, MAX_OBJECTS, N], how much of each patch belongs to each object; where the
+            attention should lie.
         locations: ``location_targets``; neighbouring bins are nearly right.
         first_location: id of ``<loc0000>``; the others follow.
         official: PaliGemma's own mask; one query a row.
@@ -70,7 +71,7 @@ def language_loss(
         ).last_hidden_state[:, image_tokens:]
         loss, logs = _answer_loss(model, hidden, batch, locations, first_location)
         if attention_weight:
-            attention = _attention_loss(recorded, batch, cover, image_tokens)
+            attention = _attention_loss(recorded, batch, shares, image_tokens)
             logs['attention_loss'] = float(attention.detach())
             loss = loss + attention_weight * attention
     return loss, logs
@@ -110,7 +111,7 @@ def _answer_loss(
 
 
 def _attention_loss(
-    recorded: dict[int, Tensor], batch: PackedBatch, cover: Tensor, image_tokens: int
+    recorded: dict[int, Tensor], batch: PackedBatch, shares: Tensor, image_tokens: int
 ) -> Tensor:
     """Cross-entropy between what tokens look at and what they are about.
 
@@ -118,7 +119,7 @@ def _attention_loss(
     equations (1) and (2) do; the target spreads evenly over the instances.
     """
     rows, places = (batch.focus.sum(-1) > 0).nonzero(as_tuple=True)
-    target = spread_evenly(cover[rows], batch.focus[rows, places])
+    target = spread_evenly(shares[rows], batch.focus[rows, places])
     losses = []
     for weights in recorded.values():
         # The text's rows are the last ones, whether or not the image's are recorded too.
@@ -132,7 +133,7 @@ def spread_evenly(shares: Tensor, chosen: Tensor) -> Tensor:
     """Targets that give every chosen object the same weight: float[M, N], rows sum to 1 or 0.
 
     Args:
-        shares: float[M, objects, N], how much of each patch shows each object.
+        shares: float[M, objects, N], how much of each patch belongs to each object.
         chosen: float[M, objects], 1 where the text means the object.
     """
     shares = shares / shares.sum(-1, keepdim=True).clamp(min=_EPSILON)

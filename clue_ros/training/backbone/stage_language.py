@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
+from clue_ros.core.targets import peaked_weights
 from clue_ros.training.backbone.attention import NAME
 from clue_ros.training.backbone.augment import (
     UNCHANGED,
@@ -151,7 +152,7 @@ def run_language_stage(
                 model,
                 features[owners],
                 batch,
-                pictures.cover[owners],
+                object_shares(pictures, settings.shape.grid)[owners],
                 locations,
                 first_location=first_location,
                 official=not stage.packed,
@@ -194,6 +195,12 @@ def run_language_stage(
         resume=resume,
         label=name,
     )
+
+
+def object_shares(pictures: PictureBatch, grid: int) -> Tensor:
+    """float[B, MAX_OBJECTS, N]: how much of each patch is each object's, most amid its box."""
+    weights = peaked_weights(pictures.boxes.cpu().numpy(), (grid, grid))
+    return torch.from_numpy(weights).flatten(2).to(pictures.boxes.device)
 
 
 def stage_parameters(

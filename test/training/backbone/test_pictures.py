@@ -17,6 +17,7 @@ from clue_ros.training.backbone.instructions import (
     open_requests,
     requested_seeds,
 )
+from clue_ros.training.backbone.stage_language import object_shares
 from clue_ros.training.backbone.vision import choose_patches
 
 SIDE, GRID = 64, 4
@@ -149,3 +150,16 @@ def test_requests_are_drawn_once(folder: Path, store: SceneStore) -> None:
     assert any(item.phrase_type == DIALOG for row in requests for item in row)
     with pytest.raises(ClueError, match='requests'):
         open_requests(folder, [*seeds, 12345])
+
+
+def test_a_flipped_object_has_its_peak_where_it_is_shown(bank: ImageBank) -> None:
+    """The decoder learns to look at objects where augmentation put them."""
+    batch = _draw(bank, Augmentation(flip=1.0, crop=0.0))
+    shares = object_shares(batch, GRID)
+    assert shares.shape == batch.cover.shape
+    assert not shares[~batch.present].any()
+    for row, item in batch.present.nonzero().tolist():
+        x_min, y_min, x_max, y_max = batch.boxes[row, item].tolist()
+        peak_y, peak_x = divmod(int(shares[row, item].argmax()), GRID)
+        assert abs(peak_x + 0.5 - (x_min + x_max) / 2 * GRID) <= 1.0
+        assert abs(peak_y + 0.5 - (y_min + y_max) / 2 * GRID) <= 1.0
