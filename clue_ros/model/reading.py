@@ -52,7 +52,8 @@ class Reader:
 
     A reply to a question that offered candidates is matched to them by rules. What the rules cannot
     tell is shown to adapter B where there is one, else looked for anew with the reply's words. A
-    reply to a question without candidates is left to adapter B altogether, where there is one.
+    question without candidates is about everything that fits so far where the detections decide;
+    else its reply is left to adapter B altogether, where there is one.
 
     Args:
         finder: looks for what a reply describes.
@@ -67,18 +68,33 @@ class Reader:
         self._describer = describer
         self._decoder = decoder
 
-    def read(self, work: Work, dialog: Dialog) -> Reading:
-        """What the dialog's replies have settled."""
+    def read(self, work: Work, dialog: Dialog, *, by_detections: bool) -> Reading:
+        """What the dialog's replies have settled.
+
+        Args:
+            work: the call.
+            dialog: so far.
+            by_detections: whether the detections decide, rather than a detector or adapter B.
+        """
         reading = Reading(noun_phrase(dialog.instruction))
         for turn, exchange in enumerate(dialog.exchanges):
             so_far = replace(dialog, exchanges=dialog.exchanges[: turn + 1])
-            reading = self._after(work, so_far, reading, exchange)
+            reading = self._after(work, so_far, reading, exchange, by_detections)
         return reading
 
-    def _after(self, work: Work, dialog: Dialog, reading: Reading, exchange: Exchange) -> Reading:
+    def _after(
+        self,
+        work: Work,
+        dialog: Dialog,
+        reading: Reading,
+        exchange: Exchange,
+        by_detections: bool,
+    ) -> Reading:
         """The reading after one more exchange, the last of ``dialog``."""
         offered = self._offered(work, reading.phrase, exchange.question)
         if not offered:
+            if by_detections and not reading.rejected:
+                return self._among_all(work, dialog, reading, exchange.reply)
             if self._decoder is not None and not reading.rejected:
                 return replace(reading, candidates=None, settled=None)
             return self._look_again(work, reading, exchange.reply)
@@ -97,6 +113,24 @@ class Reader:
             return self._look_again(work, reading, exchange.reply, refused=offered)
         others = self._others(work, reading, offered)
         return replace(reading.narrowed(others), rejected=not others)
+
+    def _among_all(self, work: Work, dialog: Dialog, reading: Reading, reply: str) -> Reading:
+        """What a reply leaves of everything that fits so far.
+
+        "Yes" and "no" are about a question that only its author understands.
+        """
+        phrase, known = reading.phrase, reading.candidates
+        if known is None:
+            known = self._finder.found(work, phrase) or self._finder.find(work, phrase)
+        if not known:
+            return self._look_again(work, reading, reply)
+        match = match_reply(reply, known)
+        kept = tuple(known[index] for index in match.kept)
+        if match.kind is MatchKind.NARROWED:
+            return reading.narrowed(kept)
+        if match.kind is MatchKind.ANY:
+            return replace(reading, candidates=kept, settled=best(kept))
+        return self._shown_to_model(work, dialog, replace(reading, candidates=known, settled=None))
 
     def _look_again(
         self, work: Work, reading: Reading, reply: str, refused: tuple[Candidate, ...] = ()

@@ -41,7 +41,9 @@ class Stages:
     @classmethod
     def of(cls, parts: Parts, settings: Settings, work: Work, dialog: Dialog) -> Stages:
         """The stages of a dialog, its replies read."""
-        return cls(parts, settings, work, dialog, parts.reader.read(work, dialog))
+        by_detections = settings.gate in DETECTIONS_GATES
+        reading = parts.reader.read(work, dialog, by_detections=by_detections)
+        return cls(parts, settings, work, dialog, reading)
 
     def decide(self) -> Decision:
         """Ambiguous, clear, or nothing there: by the replies where they say it, else by the

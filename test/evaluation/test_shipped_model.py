@@ -8,7 +8,8 @@ import pytest
 
 from clue_ros.core.boxes import iou
 from clue_ros.core.dialog import Dialog
-from clue_ros.core.turn import TurnStatus
+from clue_ros.core.turn import Question, TurnStatus
+from clue_ros.core.wording import OPEN_QUESTION
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.attention import attention_reader
@@ -68,3 +69,27 @@ def test_shipped_scenes_are_in_no_split() -> None:
 def test_it_asks_and_grounds(hits: dict[str, list[bool]], kind: str, floor: float) -> None:
     assert len(hits[kind]) >= 5
     assert sum(hits[kind]) / len(hits[kind]) >= floor
+
+
+def test_replies_to_an_open_question_are_heard() -> None:
+    """The question names nothing and carries no candidates; the reply tells the colour."""
+    clue, right, asked = Clue.from_pretrained('tiny', device='cpu'), 0, 0
+    for scene in ShippedScenes():
+        for item in make_instructions(scene, seed=0, count=8):
+            things = [scene.objects[index] for index in item.referents]
+            if not (_is_plain(item.description) and item.ambiguous):
+                continue
+            if len({thing.colour for thing in things}) < len(things):
+                continue
+            if clue.step(scene.image, item.text).status is not TurnStatus.QUESTION:
+                continue
+            for thing in things:
+                dialog = Dialog(item.text).with_exchange(
+                    Question(OPEN_QUESTION), f'the {thing.colour} one'
+                )
+                found = clue.step(scene.image, dialog, max_turns=1).grounding
+                right += found is not None and iou(found.box, thing.box) >= 0.5
+                asked += 1
+    # One and the same box for every reply would be right for at most half of them.
+    assert asked >= 6
+    assert right / asked >= 0.75

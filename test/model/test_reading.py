@@ -84,9 +84,10 @@ def dialog_of(*exchanges, instruction='get the mug'):
     return dialog
 
 
-def read(work, dialog, finder=None, decoder=None):
+def read(work, dialog, finder=None, decoder=None, *, by_detections=False):
     work.view.remember(('found', 'mug'), (RED, BLUE, FAR))
-    return Reader(finder or Finder(), Describer(), decoder).read(work, dialog)
+    reader = Reader(finder or Finder(), Describer(), decoder)
+    return reader.read(work, dialog, by_detections=by_detections)
 
 
 def test_nothing_is_settled_before_a_reply(work):
@@ -203,6 +204,32 @@ def test_free_questions_are_left_to_the_decoder(work):
 def test_without_a_decoder_free_questions_are_looked_for(work):
     dialog = Dialog.from_texts('get the mug', [('which colour?', 'blue')])
     assert read(work, dialog, Finder(blue_mug=(BLUE,))).settled == BLUE
+
+
+@pytest.mark.parametrize('decoder', [Decoder(FAR), None])
+@pytest.mark.parametrize(
+    ('reply', 'meant'), [('the blue one', BLUE), ('the one on the right', FAR), ('any', BLUE)]
+)
+def test_a_question_without_candidates_is_about_all_that_the_detections_found(
+    work, decoder, reply, meant
+):
+    dialog = Dialog.from_texts('get the mug', [('Which one do you mean?', reply)])
+    assert read(work, dialog, decoder=decoder, by_detections=True).settled == meant
+
+
+def test_what_the_detections_cannot_tell_of_such_a_reply_the_decoder_chooses(work):
+    """A "yes" is about a question that only the decoder understands."""
+    dialog = Dialog.from_texts('get the mug', [('do you mean the far one ?', 'yes')])
+    assert read(work, dialog, decoder=Decoder(FAR), by_detections=True).settled == FAR
+    for unsure in (Decoder(None), None):
+        reading = read(work, dialog, decoder=unsure, by_detections=True)
+        assert (reading.candidates, reading.settled) == ((RED, BLUE, FAR), None)
+
+
+def test_a_reply_goes_on_from_what_the_last_one_left(work):
+    texts = [('what colour ?', 'red'), ('which side ?', 'the right one')]
+    dialog = Dialog.from_texts('get the mug', texts)
+    assert read(work, dialog, by_detections=True).settled == FAR
 
 
 def test_boxes_from_elsewhere_are_described(work):
