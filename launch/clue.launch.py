@@ -76,7 +76,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         package='rviz2',
         executable='rviz2',
         namespace=given['namespace'],
-        arguments=['-d', str(SHARE / 'rviz' / 'clue.rviz')],
+        arguments=['-d', str(SHARE / 'rviz' / 'clue.rviz'), '-f', given['rviz_frame']],
         # The display file names the topics of a node that is called clue.
         remappings=[
             ('image', given['image']),
@@ -119,6 +119,11 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             'rviz', default_value='false', choices=FALSE_TRUE, description='start RViz too'
+        ),
+        DeclareLaunchArgument(
+            'rviz_frame',
+            default_value='camera_color_optical_frame',
+            description="RViz's fixed frame: the camera's, or one that TF connects it with",
         ),
         DeclareLaunchArgument(
             'log_level', default_value='info', description='debug, info, warn, error or fatal'

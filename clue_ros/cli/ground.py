@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clue_ros.core.dialog import Dialog, clean_text
 from clue_ros.core.errors import InvalidRequestError
+from clue_ros.core.imports import explained_imports
 from clue_ros.core.turn import Turn, TurnStatus
 from clue_ros.imaging.files import load_image, save_image
 from clue_ros.imaging.overlay import draw_turn
@@ -56,9 +57,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_clue(args: argparse.Namespace) -> Clue:
     """The model of :func:`add_model_arguments`, its settings changed as the arguments say."""
-    from transformers.utils import logging  # torch takes seconds: not before the picture is read
+    with explained_imports():  # torch takes seconds: not before the picture is read
+        from transformers.utils import logging
 
-    from clue_ros.model.clue import Clue
+        from clue_ros.model.clue import Clue
 
     # Loading a small model needs no bar, and what its libraries will change is not the user's.
     logging.disable_progress_bar()

@@ -156,7 +156,7 @@ class Clue:
         dialog = _dialog(dialog)
         with self._serving(image, cancel, on_token) as (work, settings):
             policy = Policy(settings.max_turns if max_turns is None else max_turns)
-            if _is_cancelled(dialog):
+            if _is_cancelled(dialog, settings.cancel_phrases):
                 return failed(work, ErrorCode.CANCELED, 'the last reply cancels the request')
             stages = Stages.of(self._parts, settings, work, dialog)
             decision = stages.reconsider(stages.decide())
@@ -284,7 +284,7 @@ def _dialog(dialog: object) -> Dialog:
     return dialog
 
 
-def _is_cancelled(dialog: Dialog) -> bool:
+def _is_cancelled(dialog: Dialog, phrases: tuple[str, ...]) -> bool:
     return bool(dialog.exchanges) and (
-        classify_reply(dialog.exchanges[-1].reply) is ReplyKind.CANCEL
+        classify_reply(dialog.exchanges[-1].reply, phrases) is ReplyKind.CANCEL
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from clue_ros.core.dialog import MAX_EXCHANGES
 from clue_ros.core.errors import SettingsError
+from clue_ros.core.replies import CANCEL_PHRASES
 
 GATES = ('detector', 'decoder', 'both', 'detections', 'weighed')
 DETECTOR_GATES = frozenset({'detector', 'both', 'weighed'})
@@ -32,6 +33,7 @@ class Settings:
             leaves in doubt, and at the answer to measure its box, at the cost of one more encoding
             each; where the detections find nothing, hear adapter B, if trained, before the request
             is refused. For backbones of low resolution.
+        cancel_phrases: replies that end the dialog.
 
     Raises:
         SettingsError: all values that are out of range.
@@ -42,6 +44,7 @@ class Settings:
     threshold: float = 0.5
     max_turns: int = 6
     second_look: bool = False
+    cancel_phrases: tuple[str, ...] = CANCEL_PHRASES
 
     def __post_init__(self) -> None:
         problems = []
@@ -59,6 +62,12 @@ class Settings:
             problems.append(f'max_turns: expected 0..{MAX_EXCHANGES}, got {self.max_turns!r}')
         if not _is_flag(self.second_look):
             problems.append(f'second_look: expected true or false, got {self.second_look!r}')
+        if not isinstance(self.cancel_phrases, tuple) or not all(
+            isinstance(phrase, str) for phrase in self.cancel_phrases
+        ):
+            problems.append(
+                f'cancel_phrases: expected a tuple of texts, got {self.cancel_phrases!r}'
+            )
         if problems:
             raise SettingsError('settings', problems)
 

@@ -47,6 +47,7 @@ class StaleImageError(ClueError):
 class _Frame:
     data: bytes
     received: int  # nanoseconds of the ROS clock
+    heard: float  # time.monotonic
 
 
 class Camera:
@@ -136,7 +137,7 @@ class Camera:
 
     # -------------------------------------------------------------- receiving
     def _on_image(self, data: bytes) -> None:
-        self._frame = _Frame(data, self._now())
+        self._frame = _Frame(data, self._now(), time.monotonic())
         self.frames += 1
         self.wake()
 
@@ -151,15 +152,28 @@ class Camera:
     def _now(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
+    def _newest(self) -> _Frame | None:
+        """The newest frame. One from before a jump back of the ROS clock is forgotten: its age can
+        no longer be told.
+        """
+        if self._frame is not None and self._now() < self._frame.received:
+            self._frame = None
+        return self._frame
+
     @property
     def age(self) -> float | None:
         """Seconds since the newest frame was received, None before the first.
 
         By receipt, not by the image's stamp: drivers' clocks are skewed.
         """
-        if self._frame is None:
-            return None
-        return max(self._now() - self._frame.received, 0) * 1e-9
+        frame = self._newest()
+        return None if frame is None else (self._now() - frame.received) * 1e-9
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a frame, real ones: a simulator's clock ends with the simulator."""
+        since = self.started if self._frame is None else self._frame.heard
+        return time.monotonic() - since
 
     # ---------------------------------------------------------------- serving
     async def snapshot(
@@ -175,7 +189,7 @@ class Camera:
             settings: of this turn.
             min_stamp: nanoseconds; no image that is stamped earlier. 0: any.
             deadline: ``time.monotonic`` at which the request gives up.
-            check: called before every wait; what it raises ends the request.
+            check: called at every look; what it raises ends the request.
 
         Raises:
             NoImageError: none came, or none stamped late enough.
@@ -188,6 +202,7 @@ class Camera:
         self._acquire()
         try:
             while True:
+                check()
                 now = time.monotonic()
                 problem = self._problem(min_stamp)
                 until = patience
@@ -199,7 +214,6 @@ class Camera:
                     return self._take()
                 if problem is not None and is_over:
                     raise problem
-                check()
                 await self._next_frame(until)
         finally:
             self._release()
@@ -277,6 +291,14 @@ class Camera:
     def diagnosis(self) -> str:
         """Why no frame comes, and how to mend it, from what the graph says."""
         publishers = self._node.get_publishers_info_by_topic(self.topic)
+        wanted = _type_name(self._type)
+        types = sorted({offer.topic_type for offer in publishers} - {wanted})
+        if types and all(offer.topic_type in types for offer in publishers):
+            return (
+                f'{self.topic} holds {", ".join(types)}, expected {wanted}. For compressed images '
+                'set image_transport to compressed and remap `image` to the topic without '
+                '/compressed.'
+            )
         if not publishers:
             return (
                 f'Nobody publishes {self.topic}: start the camera, or remap `image` '
@@ -290,6 +312,10 @@ class Camera:
             '(FASTRTPS_DEFAULT_PROFILES_FILE before Kilted) to share/clue_ros/config/fastdds.xml '
             'for camera and node. If the QoS does not match, set image_reliability.'
         )
+
+
+def _type_name(kind: type[Any]) -> str:
+    return f'sensor_msgs/msg/{kind.__name__}'
 
 
 def _stamp_of(data: bytes) -> int:

@@ -14,16 +14,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.node import LifecycleNodeMixin
 from rclpy.node import Node
-from rclpy.task import Future
 
 from clue_ros.core.errors import ClueError, ErrorCode, SettingsError
 from clue_ros.ros.alarms import Alarms
+from clue_ros.ros.background import Background, configure_in_background
 from clue_ros.ros.camera import Camera
 from clue_ros.ros.conversations import Conversations
 from clue_ros.ros.diagnostics import Diagnostics, ModelHealth
@@ -66,6 +65,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
         self._alarms = Alarms(self, self._group)
         self._camera = Camera(self, self._group, self._alarms)
         self._worker = Worker(self._wake)
+        self._background = Background(self._wake)
         self._transforms = Transforms(self)
         Services(self, self._group, self._active)
         self._resolve = ResolveServer(self, self._group, self._alarms, self._active)
@@ -76,12 +76,13 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
             self._health,
             lambda: self._conversations,
             self._settings.read,
+            lambda: self._speech.listening if self._speech is not None else None,
         )
         period = float(self.get_parameter('diagnostics_period').value)
         # Not by simulated time, which may stand still or not have begun.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(period, self._every_second, self._group, steady)
-        self._configure_outside_the_executor()
+        configure_in_background(self, self._background)
         if self.get_parameter('auto_start').value:
             self._starter = self.create_timer(0.0, self._auto_start, self._group, steady)
 
@@ -167,7 +168,8 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
         if settings.use_depth:
             self._transforms.start()
         self._speech = Speech(self, self._group, self._conversations, self._settings.read)
-        self._conversations.announce()
+        # Whoever kept a question of an earlier run drops it.
+        self._conversations.ledger.publish()
         self._health.problem = ''
 
     def _deactivate(self) -> None:
@@ -189,47 +191,10 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
             self._outputs = None
         gc.collect()  # weights of gigabytes must not wait for a reference cycle to be found
 
-    def _configure_outside_the_executor(self) -> None:
-        """Let the change_state service run slow transitions in a thread of their own."""
-        service = self._service_change_state
-        change_state = service.callback
-
-        async def serve(request: Any, response: Any) -> Any:
-            is_configure = (
-                request.transition.id == Transition.TRANSITION_CONFIGURE
-                or request.transition.label == 'configure'
-            )
-            try:
-                if not is_configure:
-                    return change_state(request, response)
-                return await self._in_thread(lambda: change_state(request, response))
-            except RuntimeError as error:
-                # Jazzy raises where later ones answer no: a transition that does not fit the state.
-                self.get_logger().warning(f'transition refused: {error}')
-                response.success = False
-                return response
-
-        service.callback = serve
-
-    async def _in_thread(self, action: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                result = action()
-            except Exception as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-            self._wake()
-
-        threading.Thread(target=run, name='clue-configure', daemon=True).start()
-        return await future
-
     async def _auto_start(self) -> None:
         self._starter.cancel()
         try:
-            if await self._in_thread(self.trigger_configure) is SUCCESS:
+            if await self._background.run(self.trigger_configure) is SUCCESS:
                 self.trigger_activate()
         except Exception as error:
             self.get_logger().error(f'auto-start failed: {error!r}')
@@ -261,7 +226,7 @@ class ClueNode(LifecycleNodeMixin, Node):  # type: ignore[misc]
 
         async def check() -> None:
             try:
-                await self._in_thread(brain.engine.warm_up)
+                await self._background.run(brain.engine.warm_up)
             except Exception as second:
                 if getattr(second, 'code', None) is ErrorCode.BUSY:
                     return  # it serves somebody: so it works

@@ -147,9 +147,13 @@ def _median_of(patch: npt.NDArray[np.float64]) -> str:
 
 
 def _layer_depth(patch: npt.NDArray[np.float64], measured: npt.NDArray[np.bool_]) -> float:
-    """Median depth of the patch's inner half; of all of it where nothing is measured inside."""
+    """Median depth of the patch's inner half; of all of it where nothing is measured inside.
+
+    Always one of the measured values: between two layers there is nothing.
+    """
     height, width = patch.shape
     rows = slice(height // 4, max(height - height // 4, height // 4 + 1))
     columns = slice(width // 4, max(width - width // 4, width // 4 + 1))
     inner = patch[rows, columns][measured[rows, columns]]
-    return float(np.median(inner if inner.size >= MIN_POINTS // 2 else patch[measured]))
+    values = inner if inner.size >= MIN_POINTS // 2 else patch[measured]
+    return float(np.percentile(values, 50, method='lower'))

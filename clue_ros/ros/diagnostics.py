@@ -44,6 +44,7 @@ class Diagnostics:
         health: of the model; shared with the node, which updates it.
         conversations: outcomes so far, None while the node is not active.
         settings: the parameters of this moment.
+        listening: whether utterances are heard, None while the node is not active.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Diagnostics:
         health: ModelHealth,
         conversations: Callable[[], Conversations | None],
         settings: Callable[[], NodeSettings],
+        listening: Callable[[], bool | None],
     ) -> None:
         self._node = node
         self._camera = camera
@@ -61,6 +63,7 @@ class Diagnostics:
         self._health = health
         self._conversations = conversations
         self._settings = settings
+        self._listening = listening
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._frames = (0, time.monotonic())
         self._warned = False
@@ -106,7 +109,7 @@ class Diagnostics:
             on_demand = self._conversations() is not None
             return self._status('camera', OK, 'on demand' if on_demand else 'inactive', values)
         limit = self._settings().no_image_warning
-        silence = now - camera.started if age is None else age
+        silence = camera.silence
         if silence <= limit:
             self._warned = False
             return self._status('camera', OK, 'images arrive' if count else 'waiting', values)
@@ -125,11 +128,12 @@ class Diagnostics:
             'peak memory [MB]': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
         if conversations is not None:
-            values['open dialogs'] = len(conversations.table)
-            for name, count in sorted(conversations.news.counts.items()):
+            values['listening'] = self._listening()
+            values['open dialogs'] = len(conversations.ledger.table)
+            for name, count in sorted(conversations.ledger.news.counts.items()):
                 values[f'outcomes {name}'] = count
-            values['parse failures'] = conversations.news.counts.get('PARSE_FAILED', 0)
-            for stage, milliseconds in conversations.last_timings.items():
+            values['parse failures'] = conversations.ledger.news.counts.get('PARSE_FAILED', 0)
+            for stage, milliseconds in conversations.ledger.last_timings.items():
                 values[f'last {stage} [ms]'] = f'{milliseconds:.1f}'
         return self._status('load', OK, 'busy' if self._worker.busy else 'idle', values)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ErrorCode, SettingsError
+from clue_ros.core.imports import explained_imports
 from clue_ros.core.turn import Ambiguity, Turn
 from clue_ros.imaging.files import Picture
 from clue_ros.model.settings import ASKERS, GATES, Settings
@@ -49,9 +50,11 @@ def load_engine(settings: NodeSettings) -> Engine:
     Raises:
         CheckpointError: it is not on this machine, or is incomplete.
         InvalidRequestError: unknown device or precision.
+        MissingLibraryError: torch or another library is not installed for this Python.
     """
     # Imported here: the node starts, and answers its parameters, before torch is loaded.
-    from clue_ros.model.clue import Clue
+    with explained_imports():
+        from clue_ros.model.clue import Clue
 
     return Clue.from_pretrained(
         settings.model,
@@ -92,6 +95,7 @@ class Brain:
             'threshold': settings.threshold if settings.threshold >= 0 else self._own.threshold,
             'max_turns': settings.max_turns,
             'second_look': SECOND_LOOKS.get(settings.second_look, self._own.second_look),
+            'cancel_phrases': settings.cancel_phrases,
         }
 
     def problems(self, settings: NodeSettings) -> list[str]:

@@ -59,29 +59,38 @@ class Outputs:
         return publisher
 
     def close(self) -> None:
-        """Take all topics off the graph."""
+        """Take all topics off the graph; what is published after that is dropped.
+
+        Requests that are being cancelled end a little later than the topics, and must be answered.
+        """
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
+        self._publishers = []
         if self._detections is not None:
             self._detections.close()
         if self._overlays is not None:
             self._overlays.close()
+        self._detections = self._overlays = self._markers = self._points = None
+
+    def _send(self, publisher: Publisher[Any], message: Any) -> None:
+        if publisher in self._publishers:
+            publisher.publish(message)
 
     def turn(self, message: TurnMessage) -> None:
         """An outcome, as it goes to whoever asked."""
-        self._turn.publish(message)
+        self._send(self._turn, message)
         if message.ambiguity.text:
             self.ambiguity(message.ambiguity)
         if message.status == int(TurnStatus.QUESTION):
-            self._question_text.publish(String(data=message.question.text))
+            self._send(self._question_text, String(data=message.question.text))
         elif message.status == int(TurnStatus.GROUNDED):
-            self._grounding.publish(message.grounding)
+            self._send(self._grounding, message.grounding)
             if self._detections is not None:
                 self._detections.publish(message.grounding)
 
     def ambiguity(self, message: Ambiguity) -> None:
         """What the gate found, within a dialog or without one."""
-        self._ambiguity.publish(message)
+        self._send(self._ambiguity, message)
 
     def picture(self, instruction: str, sight: Sight, outcome: Outcome) -> None:
         """Overlays, markers and points of a turn, as far as somebody looks at them."""
@@ -95,16 +104,16 @@ class Outputs:
             return
         header = type(sight.header)(stamp=sight.header.stamp, frame_id=position.frame_id)
         if self._points is not None and self._points.get_subscription_count():
-            self._points.publish(to_cloud(position.located.points, header))
+            self._send(self._points, to_cloud(position.located.points, header))
         if self._markers is not None and outcome.turn.grounding is not None:
             label = outcome.turn.grounding.label or outcome.turn.grounding.instruction
-            self._markers.publish(grounding_markers(position.located, label, header))
+            self._send(self._markers, grounding_markers(position.located, label, header))
             self._is_marked = True
 
     def _unmark(self) -> None:
         """Take the last object's markers away: they would be taken for the new one's."""
         if self._markers is not None and self._is_marked:
-            self._markers.publish(no_markers())
+            self._send(self._markers, no_markers())
             self._is_marked = False
 
     def dialogs(self, table: DialogTable[Any]) -> None:
@@ -112,17 +121,18 @@ class Outputs:
         now, clock = time.monotonic(), self._node.get_clock().now().nanoseconds
         entries = [*table, *table.take_closed()]
         focused = table.focused
-        self._state.publish(
+        self._send(
+            self._state,
             DialogState(
                 dialogs=[dialog_message(entry, entry.deadline - now, clock) for entry in entries],
                 focused_dialog_id=focused.id if focused is not None else '',
-            )
+            ),
         )
 
     def question(self, message: Question) -> None:
         """The latched question; one without text says that none is open."""
         if message.text or self._open_question != '':
-            self._question.publish(message)
+            self._send(self._question, message)
         self._open_question = message.text
 
     def refresh(self) -> None:

@@ -80,6 +80,12 @@ class Parameters:
         start = settings.default(name)
         value = list(start) if isinstance(start, tuple) else start
         descriptor = _descriptor(name)
+        given = self._node._parameter_overrides.get(name)
+        if isinstance(start, tuple) and given is not None and given.value in (None, []):
+            # rcl gives the empty list of a YAML file no type at all.
+            self._node.declare_parameter(name, value, descriptor, True)
+            self._node.set_parameters([Parameter(name, Parameter.Type.STRING_ARRAY, [])])
+            return
         try:
             self._node.declare_parameter(name, value, descriptor)
         except (
@@ -93,9 +99,12 @@ class Parameters:
                 # `threshold: 1` in YAML is a whole number, and what the person meant is clear.
                 self._node.declare_parameter(name, float(override), descriptor, True)
                 return
-            self._bad_start_values[name] = (
-                settings.check(name, override) or f'{name}: unusable value {override!r}'
-            )
+            problem = settings.check(name, override) or f'{name}: unusable value {override!r}'
+            if descriptor.read_only:
+                problem += '; restart the node with a good one'
+            self._bad_start_values[name] = problem
+            # Said now, too: without auto_start nobody may ever configure the node.
+            self._node.get_logger().error(f'bad parameter, the default serves instead: {problem}')
             self._node.declare_parameter(name, value, descriptor, True)
 
     def _warn_of_unknown(self) -> None:
@@ -107,10 +116,17 @@ class Parameters:
                 self._node.get_logger().warning(f'unknown parameter {name}, ignored{hint}')
 
     def _validate(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        """Judge all changes together, without side effects."""
+        """Judge all changes together, without side effects. What escapes here would end spin."""
+        try:
+            found = self._objections(changes)
+        except Exception as error:
+            found = [f'{type(error).__name__}: {error}']
+        return SetParametersResult(successful=not found, reason='; '.join(found))
+
+    def _objections(self, changes: list[Parameter[Any]]) -> list[str]:
         ours = {item.name: item.value for item in changes if item.name in settings.NAMES}
         if not ours:
-            return SetParametersResult(successful=True)
+            return []
         values = {**self._values(), **ours}
         found = settings.problems(values)
         if not found:
@@ -121,7 +137,7 @@ class Parameters:
                 for name, value in ours.items()
                 if settings.rule(name).when is When.CONFIGURE and not self._is_current(name, value)
             ]
-        return SetParametersResult(successful=not found, reason='; '.join(found))
+        return found
 
     def _is_current(self, name: str, value: Any) -> bool:
         current = self._node.get_parameter(name).value

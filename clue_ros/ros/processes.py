@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -70,8 +71,8 @@ class Processes:
         """Start ``python -m clue_ros.ros.<module>`` with ROS parameters."""
         command = [sys.executable, '-m', f'clue_ros.ros.{module}', '--ros-args']
         for name, value in parameters.items():
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            command += ['-p', f'{name}:={text}']
+            # JSON is YAML whose texts are quoted: a file may be called 123 or "a: b".
+            command += ['-p', f'{name}:={json.dumps(value)}']
         with (self._folder / f'{module}.log').open('wb') as log:
             self._started[module] = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

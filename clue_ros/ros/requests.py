@@ -22,7 +22,7 @@ class Request:
         min_stamp: nanoseconds; no camera image stamped earlier. 0: any.
         max_turns: questions it may ask, None as the node is set.
         timeout: seconds for the answer, 0 as the node is set.
-        answer_timeout: seconds that each question stays open, None as the node is set.
+        answer_timeout: seconds that each question stays open, 0 as the node is set.
         confidence: of the recogniser, NaN where the words were typed.
         is_canceled: whether it is wanted no longer.
     """
@@ -32,7 +32,7 @@ class Request:
     min_stamp: int = 0
     max_turns: int | None = None
     timeout: float = 0.0
-    answer_timeout: float | None = None
+    answer_timeout: float = 0.0
     confidence: float = float('nan')
     is_canceled: Callable[[], bool] = lambda: False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -87,6 +86,8 @@ class ResolveServer:
     async def _execute(self, handle: ServerGoalHandle) -> Resolve.Result:
         goal = _Goal(handle)
         self._goals[bytes(handle.goal_id.uuid)] = goal
+        if handle.is_cancel_requested:  # before this was called
+            goal.cancel()
         result = Resolve.Result()
         try:
             result.turn = await goal.run(self._conversations())
@@ -131,7 +132,7 @@ class _Goal:
                     image=given_image(goal.image),
                     min_stamp=from_time(goal.min_stamp),
                     max_turns=min(goal.max_turns, MAX_EXCHANGES) or None,
-                    answer_timeout=_patience(goal.reply_timeout_s),
+                    answer_timeout=float(goal.reply_timeout_s),
                     is_canceled=lambda: self._canceled,
                 ),
                 on_open=self._opened,
@@ -145,7 +146,7 @@ class _Goal:
             return turn
         finally:
             if self._entry is not None:
-                conversations.news.forget(self._entry.id)
+                conversations.ledger.news.forget(self._entry.id)
 
     def cancel(self) -> None:
         """The client does not want it any more."""
@@ -166,7 +167,7 @@ class _Goal:
     def _opened(self, entry: Entry) -> None:
         self._entry = entry
         assert self._conversations is not None
-        self._conversations.news.listen(entry.id, self._hear, self._tell)
+        self._conversations.ledger.news.listen(entry.id, self._hear, self._tell)
         self._tell(State.THINKING)
         if self._canceled:
             self.cancel()
@@ -183,8 +184,3 @@ class _Goal:
         feedback = Resolve.Feedback(state=int(state), question=question or Question())
         feedback.dialog_id = self._entry.id if self._entry is not None else ''
         self._handle.publish_feedback(feedback)
-
-
-def _patience(seconds: float) -> float | None:
-    usable = math.isfinite(seconds) and seconds > 0
-    return float(min(seconds, 86400.0)) if usable else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -32,7 +33,8 @@ def run_node(make: Callable[[], Node], name: str) -> int:
     """Spin a node until it is interrupted.
 
     Args:
-        make: makes it, in an initialised context; a ``ClueError`` is told in one line.
+        make: makes it, in an initialised context; a ``ClueError`` and a parameter of the wrong type
+            are told in one line.
         name: what it is called there.
 
     Returns:
@@ -41,7 +43,11 @@ def run_node(make: Callable[[], Node], name: str) -> int:
     rclpy.init()
     try:
         node = make()
-    except ClueError as error:
+    except (
+        ClueError,
+        InvalidParameterTypeException,
+        InvalidParameterValueException,
+    ) as error:
         print(f'{name}: {error}', file=sys.stderr)
         rclpy.try_shutdown()
         return 1

@@ -1,15 +1,11 @@
 """The node's parameters: one table of names, defaults, ranges and meanings. Plain Python.
 
-``parameters`` declares them on a node; the table of docs/ros-interface.md and ``config/clue.yaml``
-are generated from here (``python -m clue_ros.ros.settings --markdown | --yaml``), and a test keeps
-both up to date.
+``parameters`` declares them on a node, ``settings_pages`` writes them down for people.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -44,6 +40,11 @@ class Rule:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+
+    @property
+    def alternatives(self) -> str:
+        """The choices as a text."""
+        return ', '.join(choice or 'empty' for choice in self.choices)
 
 
 def _parameter(
@@ -228,7 +229,7 @@ def check(name: str, value: object) -> str:
         if len(value) > MAX_TEXT_LENGTH:
             return f'{name}: expected at most {MAX_TEXT_LENGTH} characters, got {len(value)}'
         if limits.choices and value not in limits.choices:
-            return f'{name}: expected one of {_alternatives(limits)}, got {value!r}'
+            return f'{name}: expected one of {limits.alternatives}, got {value!r}'
     if limits.low is not None and limits.high is not None:
         number = float(value)  # type: ignore[arg-type]
         if not (math.isfinite(number) and limits.low <= number <= limits.high):
@@ -247,10 +248,6 @@ def problems(values: Mapping[str, object]) -> list[str]:
     return found
 
 
-def _alternatives(item: Rule) -> str:
-    return ', '.join(choice or 'empty' for choice in item.choices)
-
-
 def _check_texts(name: str, value: object) -> str:
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         return f'{name}: expected a list of texts, got {value!r}'
@@ -262,49 +259,3 @@ def _check_texts(name: str, value: object) -> str:
 _FIELDS = {item.name: item for item in fields(NodeSettings)}
 _TYPES = {str: 'a text', bool: 'true or false', int: 'a whole number', float: 'a number'}
 NAMES = tuple(_FIELDS)
-
-
-def markdown() -> str:
-    """The table for docs/ros-interface.md."""
-    lines = ['| parameter | default | takes effect | meaning |', '|---|---|---|---|']
-    for name in NAMES:
-        item = rule(name)
-        span = f' ({item.low:g} .. {item.high:g})' if item.low is not None else ''
-        choices = f' ({_alternatives(item)})' if item.choices else ''
-        lines.append(
-            f'| `{name}` | `{_yaml_value(default(name))}` | {item.when.value} | '
-            f'{item.meaning}{span}{choices} |'
-        )
-    return '\n'.join(lines) + '\n'
-
-
-def yaml() -> str:
-    """The text of ``config/clue.yaml``: every parameter with its default and meaning."""
-    lines = [
-        '# Parameters of the clue node, with their defaults. Generated:',
-        '# python -m clue_ros.ros.settings --yaml',
-        '/**:',
-        '  ros__parameters:',
-    ]
-    for name in NAMES:
-        item = rule(name)
-        span = f', {item.low:g} .. {item.high:g}' if item.low is not None else ''
-        choices = f', one of {_alternatives(item)}' if item.choices else ''
-        text = f'{item.meaning}{span}{choices}; changes at {item.when.value}'
-        lines += textwrap.wrap(text, 100, initial_indent='    # ', subsequent_indent='    #   ')
-        lines.append(f'    {name}: {_yaml_value(default(name))}')
-    return '\n'.join(lines) + '\n'
-
-
-def _yaml_value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"'{value}'"
-    if isinstance(value, tuple):
-        return '[' + ', '.join(_yaml_value(item) for item in value) + ']'
-    return str(value)
-
-
-if __name__ == '__main__':
-    sys.stdout.write(yaml() if '--yaml' in sys.argv[1:] else markdown())

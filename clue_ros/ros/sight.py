@@ -112,6 +112,8 @@ class Sight:
             return self._locate(box)
         except NoDepthError as error:
             return Position(error.code, str(error))
+        except Exception as error:
+            return Position(ErrorCode.INTERNAL, f'{type(error).__name__}: {error}')
 
     def _locate(self, box: Box) -> Position:
         settings, image = self._settings, self._image
@@ -136,6 +138,16 @@ class Sight:
                 got=f'{skew:.3f} s',
                 remedy='Synchronise the streams, or raise max_depth_skew.',
             )
+        for name, header in (('depth', self._depth.header), ('camera_info', self._info.header)):
+            frame, own = header.frame_id, self.header.frame_id
+            if frame and own and frame != own:
+                raise NoDepthError(
+                    f'frame_id of {name}',
+                    expected=f'that of the image, {own}',
+                    got=frame,
+                    remedy='Use the depth image that is registered (aligned) to the colour image, '
+                    "and the colour camera's camera_info.",
+                )
         depth = to_metres(self._depth)
         if depth.shape != image.shape[:2]:
             raise NoDepthError(

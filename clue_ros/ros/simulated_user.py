@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from std_msgs.msg import String
 
@@ -11,6 +12,7 @@ from clue_ros.core.errors import ClueError
 from clue_ros.msg import Question
 from clue_ros.ros.qos import LATCHED, SPEECH
 from clue_ros.ros.running import run_node
+from clue_ros.ros.scene_source import checked_number
 from clue_ros.ros.task import Task
 from clue_ros.scenes.records import truth_from_json
 from clue_ros.scenes.scene import SceneTruth
@@ -25,7 +27,10 @@ class SimulatedUserNode(Node):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__('simulated_user')
-        self.declare_parameter('think_time', 0.3)
+        self.declare_parameter('think_time', 0.3, ParameterDescriptor(dynamic_typing=True))
+        self._pause = checked_number(
+            'think_time', self.get_parameter('think_time').value, 0.0, 60.0
+        )
         self._truth: SceneTruth | None = None
         self._task: Task | None = None
         self._waiting: Task | None = None  # until its scene is in view
@@ -73,14 +78,13 @@ class SimulatedUserNode(Node):  # type: ignore[misc]
         self._answered.add(key)
         reply = self._user.answer(message.text) or _PUZZLED
         # A person answers after the question, not within it.
-        pause = self.get_parameter('think_time').value
 
         def say() -> None:
             timer.cancel()
             self.destroy_timer(timer)
             self._speech.publish(String(data=reply))
 
-        timer = self.create_timer(max(float(pause), 0.001), say)
+        timer = self.create_timer(max(self._pause, 0.001), say)
 
 
 def main() -> int:

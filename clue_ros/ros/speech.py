@@ -22,6 +22,8 @@ from clue_ros.ros.requests import Request
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.utterances import Intent, intent_of, is_echo
 
+_SELDOM_S = 10.0
+
 
 class Speech:
     """Topics ``speech``, ``utterance`` and ``listening`` of an active node.
@@ -31,6 +33,9 @@ class Speech:
         group: re-entrant, so that "cancel" is heard while the model thinks.
         conversations: serve the utterances.
         settings: the parameters of this moment.
+
+    Attributes:
+        listening: what the topic of that name said last.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class Speech:
         self._node = node
         self._conversations = conversations
         self._settings = settings
-        self._listening = True
+        self.listening = True
         self._heard_again_at = float('-inf')  # time.monotonic of the last "listening: true"
         topics: tuple[tuple[type[Any], str, Callable[[Any], Any]], ...] = (
             (String, 'speech', self._on_speech),
@@ -61,30 +66,42 @@ class Speech:
             self._node.destroy_subscription(subscription)
 
     def _on_listening(self, message: Bool) -> None:
-        self._listening = bool(message.data)
-        if self._listening:
+        self.listening = bool(message.data)
+        if self.listening:
             self._heard_again_at = time.monotonic()
 
     async def _on_speech(self, message: String) -> None:
         await self._hear(message.data, '', math.nan)
 
     async def _on_utterance(self, message: Utterance) -> None:
-        if message.speaker == Utterance.HUMAN:
-            await self._hear(message.text, message.dialog_id, float(message.confidence))
+        if message.speaker != Utterance.HUMAN:
+            self._node.get_logger().warning(
+                f'utterance ignored: expected speaker {Utterance.HUMAN} (HUMAN), got '
+                f'{message.speaker}: "{message.text[:80]}"',
+                throttle_duration_sec=_SELDOM_S,
+            )
+            return
+        await self._hear(message.text, message.dialog_id, float(message.confidence))
 
     async def _hear(self, text: str, dialog_id: str, confidence: float) -> None:
         try:
             await self._serve(text, dialog_id, confidence)
         except ClueError as error:
             self._node.get_logger().warning(f'utterance refused: {error}')
-            self._conversations.news.refuse(error, Header())
+            self._conversations.ledger.news.refuse(error, Header())
         except Exception as error:  # an escaping exception would end spin, and the node with it
             self._node.get_logger().error(f'utterance failed: {traceback_of(error)}')
 
     async def _serve(self, text: str, dialog_id: str, confidence: float) -> None:
         settings, conversations = self._settings(), self._conversations
         if self._is_robots_own(text, settings):
-            self._node.get_logger().debug(f"ignored as the robot's own voice: {text[:80]}")
+            if self.listening:
+                self._node.get_logger().debug(f"ignored as the robot's own voice: {text[:80]}")
+            else:
+                self._node.get_logger().warning(
+                    f'utterance ignored, `listening` is false: "{text[:80]}"',
+                    throttle_duration_sec=_SELDOM_S,
+                )
             return
         words = clean_text(text, 'utterance')
         if confidence < settings.min_confidence:
@@ -94,7 +111,8 @@ class Speech:
                 got=f'{confidence:.2f}',
                 remedy='Please say it again.',
             )
-        entry = conversations.table.get(dialog_id) if dialog_id else conversations.table.focused
+        table = conversations.ledger.table
+        entry = table.get(dialog_id) if dialog_id else table.focused
         intent = self._intent(words, entry, settings)
         if intent is Intent.CANCEL:
             self._cancel(entry)
@@ -116,7 +134,7 @@ class Speech:
             await conversations.begin(Request(words, confidence=confidence))
 
     def _intent(self, words: str, entry: OpenDialog[Any] | None, settings: NodeSettings) -> Intent:
-        last = self._conversations.last_box
+        last = self._conversations.ledger.last_box
         is_recent = last is not None and time.monotonic() - last.at < settings.correction_window
         return intent_of(
             words,
@@ -130,7 +148,7 @@ class Speech:
         """End the dialog that waits, or the one that the model thinks about."""
         conversations = self._conversations
         if entry is None:
-            entry = next(reversed(list(conversations.table)), None)
+            entry = next(reversed(list(conversations.ledger.table)), None)
         if entry is not None:
             conversations.cancel(entry.id)
         elif not conversations.cancel():  # what has no dialog yet, since it waits for an image
@@ -138,13 +156,13 @@ class Speech:
 
     def _is_robots_own(self, text: str, settings: NodeSettings) -> bool:
         """Whether the microphone heard the robot rather than the person."""
-        if not self._listening:
+        if not self.listening:
             return True
         # The voice may still be speaking when the question was answered otherwise.
-        if is_echo(text, self._conversations.last_question):
+        if is_echo(text, self._conversations.ledger.last_question):
             return True
-        asked_at = self._conversations.asked_at
-        if self._conversations.table.focused is None:
+        asked_at = self._conversations.ledger.asked_at
+        if self._conversations.ledger.table.focused is None:
             return False
         was_mute = time.monotonic() - asked_at < settings.speech_mute
         return was_mute and self._heard_again_at < asked_at

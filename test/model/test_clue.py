@@ -458,3 +458,7 @@ def test_a_reply_that_cancels_ends_the_dialog(clue, image, script):
     script()
     dialog = Dialog.from_texts('get the mug', [('which one?', 'never mind')])
     assert clue.step(image, dialog).error_code is ErrorCode.CANCELED
+    clue.configure(cancel_phrases=('halt',))
+    assert clue.step(image, dialog).error_code is not ErrorCode.CANCELED
+    dialog = Dialog.from_texts('get the mug', [('which one?', 'halt, please')])
+    assert clue.step(image, dialog).error_code is ErrorCode.CANCELED

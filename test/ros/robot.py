@@ -31,7 +31,7 @@ from std_msgs.msg import String
 HERE = Path(__file__).resolve().parent
 PATIENCE = 60.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4}
+TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4, 'shutdown': 7}
 
 
 class NodeProcess:

@@ -43,5 +43,18 @@ def test_a_camera_refuses_an_impossible_rate(rate):
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ('node', 'parameter'),
+    [('simulated_user', 'think_time:=long'), ('scene_camera', 'width:=640.0')],
+)
+def test_a_parameter_of_the_wrong_type_is_told_in_one_line(node, parameter):
+    command = [sys.executable, '-m', f'clue_ros.ros.{node}', '--ros-args', '-p', parameter]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert f'{node}: ' in done.stderr
+    assert parameter.split(':=')[0] in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
 def test_whole_numbers_serve():
     assert checked_number('rate', 10, 0.01, 1000.0) == 10.0

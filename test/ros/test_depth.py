@@ -43,6 +43,15 @@ def test_holes_and_outliers_do_not_matter():
     assert found.center == pytest.approx([0.0, 0.0, 0.5], abs=0.01)
 
 
+@pytest.mark.parametrize('columns', [10, 20, 21])
+def test_a_box_that_the_object_fills_by_half_is_one_of_both_layers(columns):
+    """Where as many pixels are near as far, there is nothing at the mean of their depths."""
+    depth = np.full((120, 160), 1.0, np.float32)
+    depth[:, : 60 + columns] = 0.5
+    found = locate(depth, CAMERA, Box(60, 50, 100, 70))
+    assert found.center[2] in (0.5, 1.0)
+
+
 def test_moved_into_another_frame():
     found = locate(table_with_block(), CAMERA, Box(60, 50, 100, 70))
     turned = np.array([[0, 0, 1, 1.0], [-1, 0, 0, 2.0], [0, -1, 0, 3.0], [0, 0, 0, 1]])

@@ -21,12 +21,20 @@ def test_facts_tell_what_auto_has_become():
 def test_what_the_node_leaves_open_is_as_the_checkpoint_says():
     own = Settings(gate='decoder', asker='free', threshold=0.7, max_turns=3, second_look=True)
     brain = Brain(SimpleNamespace(settings=own, configure=lambda **_: own))  # type: ignore[arg-type]
-    left_open = brain.settings_for(NodeSettings())
+    left_open = brain.settings_for(NodeSettings(cancel_phrases=('cancel', 'stop')))
     assert left_open == {
         'gate': 'decoder', 'asker': 'free', 'threshold': 0.7, 'max_turns': 6, 'second_look': True,
+        'cancel_phrases': ('cancel', 'stop'),
     }  # fmt: skip
-    given = NodeSettings(gate='both', asker='composed', threshold=0.2, second_look='never')
+    given = NodeSettings(
+        gate='both',
+        asker='composed',
+        threshold=0.2,
+        second_look='never',
+        cancel_phrases=('cancel', 'stop'),
+    )
     assert brain.settings_for(given) == {
         'gate': 'both', 'asker': 'composed', 'threshold': 0.2, 'max_turns': 6, 'second_look': False,
+        'cancel_phrases': ('cancel', 'stop'),
     }  # fmt: skip
     assert brain.settings_for(NodeSettings(second_look='always'))['second_look']

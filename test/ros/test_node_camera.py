@@ -11,6 +11,7 @@ from action_msgs.msg import GoalStatus
 from clue_ros.msg import Turn
 from clue_ros.srv import Ground
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from robot import image_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
@@ -18,6 +19,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from clue_ros.core.errors import ErrorCode
 from clue_ros.imaging.files import encode_jpeg
+from clue_ros.ros.alarms import Alarms
+from clue_ros.ros.camera import Camera
 from clue_ros.ros.images import to_rgb
 
 
@@ -69,6 +72,19 @@ def test_no_image_says_why(robot, active):
     warned = status(robot, 'camera')
     assert '/image' in warned.message
     assert 'fastdds.xml' in warned.message, 'our idle publisher is on the graph'
+
+
+def test_another_type_on_the_image_topic_is_told(robot, active):
+    publisher = robot.node.create_publisher(CompressedImage, '/photos/compressed', 1)
+    try:
+        camera = Camera(robot.node, ReentrantCallbackGroup(), Alarms(robot.node, None))
+        camera.topic = '/photos/compressed'
+        robot.until(lambda: 'CompressedImage' in camera.diagnosis())
+        told = camera.diagnosis()
+        for words in ('expected sensor_msgs/msg/Image', 'image_transport', 'without /compressed'):
+            assert words in told
+    finally:
+        robot.destroy(publisher)
 
 
 def test_stale_image(robot, active):

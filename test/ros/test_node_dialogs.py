@@ -6,7 +6,7 @@ import time
 
 import pytest
 from action_msgs.msg import GoalStatus
-from clue_ros.msg import Ambiguity, Dialog, Turn
+from clue_ros.msg import Ambiguity, Dialog, Turn, Utterance
 from robot import image_message
 
 from clue_ros.core.errors import ErrorCode
@@ -200,6 +200,12 @@ def test_spoken_cancel(robot):
     robot.say('never mind')
     turn = robot.wait_for('turn', lambda message: message.status == Turn.FAILED)
     assert code(turn) is ErrorCode.CANCELED
+
+
+def test_an_utterance_of_nobody_is_told(robot, node):
+    """The speaker is ROBOT unless it is set, which is easily forgotten."""
+    robot.utterance.publish(Utterance(text='the cup'))
+    robot.until(lambda: 'utterance ignored: expected speaker 1 (HUMAN), got 0' in node.output)
 
 
 def test_spoken_cancel_while_the_model_thinks(robot):

@@ -168,8 +168,8 @@ def test_goals(robot, open_dialog):
         ('the cup', {'image': image(step=1)}),
         ('the cup', {'image': image(encoding='?')}),
         ('ambiguous cup', {'image': picture, 'max_turns': 2**32 - 1, 'reply_timeout_s': 0.3}),
-        ('ambiguous cup', {'image': picture, 'reply_timeout_s': NAN, 'max_turns': 1}),
-        ('ambiguous cup', {'image': picture, 'reply_timeout_s': -5.0, 'max_turns': 1}),
+        *(('ambiguous cup', {'image': picture, 'reply_timeout_s': number}) for number in TIMES),
+        ('ambiguous cup', {'image': picture, 'max_turns': 1}),
     ):
         handle = robot.goal(text, **fields)
         assert handle.accepted

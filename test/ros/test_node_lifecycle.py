@@ -6,6 +6,7 @@ import time
 
 import pytest
 from clue_ros.msg import Turn
+from clue_ros.srv import Ground
 from diagnostic_msgs.msg import DiagnosticArray
 from robot import HERE, Robot, image_message
 
@@ -69,8 +70,6 @@ def test_a_node_that_comes_up_says_that_nothing_is_open(robot, node):
 
 
 def test_down_while_the_model_thinks(robot, node):
-    from clue_ros.srv import Ground
-
     robot.change('configure')
     robot.change('activate')
     robot.forget()
@@ -80,6 +79,27 @@ def test_down_while_the_model_thinks(robot, node):
     assert robot.change('deactivate')
     assert code(robot.wait(pending, 10).turn) is ErrorCode.CANCELED
     robot.change('cleanup')
+
+
+@pytest.mark.parametrize('transition', ['deactivate', 'shutdown'])
+def test_down_while_a_request_waits_for_an_image(ros, start, transition):
+    process = start(
+        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=waiting',
+        '-p', 'auto_start:=true', '-p', 'image_wait:=60.0',
+    )  # fmt: skip
+    other = Robot('/waiting')
+    try:
+        other.until_active()
+        other.forget()
+        pending = other.ground_client.call_async(Ground.Request(instruction='cup'))
+        # Until the node answers something that was asked later.
+        assert other.detect('cup', image=image_message()).error_code == ErrorCode.NONE
+        assert other.change(transition)
+        assert code(other.wait(pending, 10).turn) is ErrorCode.CANCELED
+        assert 'Traceback' not in process.output
+    finally:
+        other.close()
+    assert process.stop() == 0, process.output
 
 
 def test_a_missing_model_is_told_and_the_next_configure_recovers(robot, node):
@@ -173,10 +193,12 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
     process = start(
         str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=bad',
         '-p', 'threshold:=7.0', '-p', 'max_turns:=many', '-p', 'use_depth:=3', '-p', 'min_depth:=1',
-        '-p', 'max_truns:=3',
+        '-p', 'max_truns:=3', '-p', 'cancel_phrases:=[]',
     )  # fmt: skip
     other = Robot('/bad')
     try:
+        told_at_once = 'bad parameter, the default serves instead: max_turns'
+        other.until(lambda: told_at_once in process.output)
         assert not other.change('configure')
         for name in ('threshold', 'max_turns', 'use_depth'):
             assert f'- {name}: expected' in process.output
@@ -188,6 +210,38 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
     finally:
         other.close()
     assert process.stop() == 0, process.output
+
+
+def test_a_value_that_only_a_restart_can_mend_says_so(ros, start):
+    """Nobody may ever configure such a node: what it says at the start is all that it says."""
+    process = start(
+        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=quoted',
+        '-p', 'auto_start:="true"',
+    )  # fmt: skip
+    other = Robot('/quoted')
+    try:
+        assert other.state() == 'unconfigured'
+        wanted = "auto_start: expected true or false, got 'true'; restart the node with a good one"
+        assert wanted in process.output
+    finally:
+        other.close()
+
+
+def test_no_cancel_phrases_at_all(ros, start):
+    """rcl gives the empty list of a parameter file no type."""
+    process = start(
+        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=untyped',
+        '-p', 'auto_start:=true', '-p', 'cancel_phrases:=[]',
+    )  # fmt: skip
+    other = Robot('/untyped')
+    try:
+        other.until_active()
+        assert other.get('cancel_phrases').string_array_value == []
+        assert other.set(cancel_phrases=['halt'])[0].successful
+        assert not other.set(threshold=7.0)[0].successful
+    finally:
+        other.close()
+    assert process.alive, process.output
 
 
 def test_simulated_time_that_stands_still(ros, start):
@@ -218,8 +272,6 @@ def test_interrupted_while_it_thinks(ros, start):
     )  # fmt: skip
     other = Robot('/brief')
     try:
-        from clue_ros.srv import Ground
-
         other.until_active()
         request = Ground.Request(instruction='slow 60 cup', image=image_message())
         pending = other.ground_client.call_async(request)

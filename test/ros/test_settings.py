@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clue_ros.ros import interface, settings
+from clue_ros.ros import interface, settings_pages
 from clue_ros.ros.settings import NAMES, NodeSettings, When, check, default, problems, rule
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,9 @@ def test_whole_numbers_serve_as_floats():
 
 def test_the_yaml_file_is_the_table():
     text = (ROOT / 'config' / 'clue.yaml').read_text()
-    assert text == settings.yaml(), 'run: python -m clue_ros.ros.settings --yaml > config/clue.yaml'
+    assert text == settings_pages.yaml(), (
+        'run: python -m clue_ros.ros.settings_pages --yaml > config/clue.yaml'
+    )
     values = yaml.safe_load(text)['/**']['ros__parameters']
     assert set(values) == set(NAMES)
     for name, value in values.items():
@@ -74,7 +76,9 @@ def test_the_yaml_file_is_the_table():
 
 def test_the_tables_of_the_documents_are_generated():
     text = (ROOT / 'docs' / 'ros-interface.md').read_text()
-    assert settings.markdown() in text, 'paste: python -m clue_ros.ros.settings --markdown'
+    assert settings_pages.markdown() in text, (
+        'paste: python -m clue_ros.ros.settings_pages --markdown'
+    )
     assert interface.markdown() in text, 'paste: python -m clue_ros.ros.interface'
 
 

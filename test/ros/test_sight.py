@@ -33,8 +33,11 @@ def depth(metres: float = 0.5) -> Image:
     return message
 
 
-def sight(depths=(depth,), header=None, lookup=lambda *_: np.eye(4), target: str = '') -> Sight:
+def sight(
+    depths=(depth,), header=None, lookup=lambda *_: np.eye(4), target: str = '', frame: str = ''
+) -> Sight:
     info = CameraInfo(width=64, height=48)
+    info.header.frame_id = frame
     info.k = [100.0, 0.0, 31.5, 0.0, 100.0, 23.5, 0.0, 0.0, 1.0]
     snapshot = Snapshot(lambda: image_message(stamp=STAMP), depths, info, header)
     return Sight(snapshot, NodeSettings(use_depth=True, target_frame=target), lookup)
@@ -52,6 +55,38 @@ def test_one_readable_depth_is_enough():
     mixed = sight(depths=(unreadable, depth))
     mixed.look()
     assert mixed.position(BOX).status is ErrorCode.NONE
+
+
+@pytest.mark.parametrize('part', ['depth', 'camera_info'])
+def test_depth_of_another_camera_is_no_position(part):
+    """Unaligned depth may have the image's size, and would send the arm to the wrong place."""
+
+    def foreign() -> Image:
+        message = depth()
+        message.header.frame_id = 'depth_camera'
+        return message
+
+    if part == 'depth':
+        other = sight(depths=(foreign,))
+    else:
+        other = sight(frame='depth_camera')
+    other.look()
+    found = other.position(BOX)
+    assert found.status is ErrorCode.NO_DEPTH
+    for word in (part, 'expected', 'camera, got depth_camera', 'aligned'):
+        assert word in found.message
+
+
+def test_whatever_goes_wrong_with_depth_the_box_stands(monkeypatch):
+    def fails(*_, **__):
+        raise ZeroDivisionError('slice step')
+
+    monkeypatch.setattr('clue_ros.ros.sight.locate', fails)
+    broken = sight()
+    broken.look()
+    found = broken.position(BOX)
+    assert found.status is ErrorCode.INTERNAL
+    assert 'ZeroDivisionError' in found.message
 
 
 def test_an_image_of_the_request_has_no_depth():
