@@ -56,13 +56,13 @@ def _ambiguity(args: argparse.Namespace) -> dict[str, Any]:
     openings = gather(tests, lambda source: source.openings(args.n), 'ambiguity labels')
     kept: list[Prediction] = []
     if args.zero_shot:
-        from clue_ros.evaluation.judges import evaluate_chat
+        from clue_ros.evaluation.opinions import evaluate_chat
         from clue_ros.model.zero_shot import ZeroShotDetector
 
         chat = ZeroShotDetector.from_pretrained(args.zero_shot)
         report = evaluate_chat(chat, openings, kept=kept)
     elif args.gate:
-        from clue_ros.evaluation.judges import evaluate_gate
+        from clue_ros.evaluation.opinions import evaluate_gate
         from clue_ros.model.clue import Clue
 
         clue = Clue(load_checkpoint(args.model))

@@ -57,11 +57,13 @@ def build_parser() -> argparse.ArgumentParser:
     _training(grounding, 'decoder training, to compare LoRA capacities (Table III)', required=False)
     dialog.add_argument('--side-n', type=int, default=400, help='requests for each comparison')
     dialog.add_argument('--workers', type=int, default=1, help='processes, one thread each')
-    variants = _action(actions, 'variants', 'train and compare Table I and joint', 1500)
+    variants = _action(
+        actions, 'variants', 'train and compare Table I and joint', 1500, has_model=False
+    )
     _training(variants, 'detector training that all variants share')
     variants.add_argument('--joint', type=Path, metavar='YAML', help='joint training')
     variants.add_argument('--names', nargs='*', default=[], help='only these variants')
-    layers = _action(actions, 'layers', 'the head on every block (Fig. 7)', 1500)
+    layers = _action(actions, 'layers', 'the head on every block (Fig. 7)', 1500, has_model=False)
     _training(layers, 'detector training for the head')
     layers.add_argument('--plot', type=Path, help='PNG')
     attention.add_argument('--pictures', type=Path, help='PNG of good and bad cases')
@@ -100,11 +102,14 @@ def check_arguments(args: argparse.Namespace) -> None:
         raise SettingsError(f'clue eval {args.action}', problems)
 
 
-def _action(actions: Any, name: str, text: str, count: int) -> argparse.ArgumentParser:
+def _action(
+    actions: Any, name: str, text: str, count: int, *, has_model: bool = True
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(
         name, help=text, description=text, epilog=_DATA
     )
-    parser.add_argument('--model', default='tiny', help='name or folder; default tiny')
+    if has_model:  # else a backbone is named by the settings file
+        parser.add_argument('--model', default='tiny', help='name or folder; default tiny')
     parser.add_argument('--data', default='data/scenes', help='rendered scenes, or see below')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
     parser.add_argument('--n', type=int, default=count, help=f'requests per split; default {count}')

@@ -16,7 +16,7 @@ from clue_ros.scenes.questions import judge_question
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.user import Outcome, SimulatedUser
 
-OPEN_QUESTION = 'Which one do you mean?'
+WHICH_ONE = 'Which one do you mean?'
 _UNHELPFUL = ('that one', 'i am not sure', 'yes', 'the one over there', 'i do not know', 'hm')
 # Shares of the training dialogs.
 _OPEN = 0.08  # the question is open
@@ -33,8 +33,11 @@ class Conversation:
     left: tuple[int, ...]
 
 
-def ideal_question(truth: SceneTruth, fitting: Sequence[int]) -> Question | None:
-    """The question that the truth suggests, in the engine's own words, with true boxes.
+def composed_question(truth: SceneTruth, fitting: Sequence[int]) -> Question | None:
+    """What the engine would ask that saw everything right: in its own words, with the true boxes.
+
+    Unlike ``scenes.questions.ideal_question`` it may be about one object, and is not checked to
+    tell the objects apart.
 
     Returns:
         None where no words separate the objects.
@@ -63,16 +66,16 @@ def settled(
     draw = rng.random()
     dialog, left = Dialog(request), tuple(fitting)
     if draw < _OPEN:
-        return _after(dialog, Question(OPEN_QUESTION), user, (target,))
+        return _after(dialog, Question(WHICH_ONE), user, (target,))
     if _OPEN <= draw < _OPEN + _CONFIRM:
         offered = int(rng.choice(left))
-        question = ideal_question(truth, (offered,))
+        question = composed_question(truth, (offered,))
         rest = _left_after(truth, question, fitting, target)
         first = _after(dialog, question, user, rest)
         if first is None or len(rest) == 1:
             return first
         dialog, left = first.dialog, rest
-    question = ideal_question(truth, left)
+    question = composed_question(truth, left)
     if question is None:
         return None
     reply = user.respond(question.text)
@@ -88,7 +91,7 @@ def rejected(
 ) -> Conversation | None:
     """A dialog in which none of the objects in view is meant."""
     user = _user(truth, None, None, rng)
-    return _after(Dialog(request), ideal_question(truth, fitting), user, ())
+    return _after(Dialog(request), composed_question(truth, fitting), user, ())
 
 
 def unsettled(
@@ -98,12 +101,12 @@ def unsettled(
     others = [index for index in fitting if index != target]
     if len(others) > 1 and rng.random() < 0.6:
         offered = int(rng.choice(others))
-        offer = ideal_question(truth, (offered,))
+        offer = composed_question(truth, (offered,))
         rest = _left_after(truth, offer, fitting, target)
         user = _user(truth, target, fitting, rng)
         if len(rest) > 1:
             return _after(Dialog(request), offer, user, rest)
-    question = ideal_question(truth, fitting)
+    question = composed_question(truth, fitting)
     if question is None:
         return None
     reply = str(rng.choice(_UNHELPFUL))

@@ -21,7 +21,7 @@ from clue_ros.datasets.conversations import (
 )
 from clue_ros.datasets.sample import SPLITS, Sample
 from clue_ros.scenes.instructions import SceneInstruction, select_instructions
-from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN, preset_of
+from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN, preset_of, splits_of
 from clue_ros.scenes.scene import SceneObject, SceneTruth
 from clue_ros.scenes.store import SceneStore, StoreMeta, read_meta
 
@@ -177,11 +177,7 @@ _SPARE = 1.05  # a few scenes yield fewer requests than asked for
 
 def reserved_for(meta: StoreMeta) -> list[str]:
     """The splits that the seeds of some scenes are kept for."""
-    return [
-        name
-        for name, start in SPLIT_SEEDS.items()
-        if meta.seed < start + SPLIT_SPAN and meta.seed + meta.count > start
-    ]
+    return splits_of(meta.seed, meta.count)
 
 
 def _check_preset(store: SceneStore, split: str) -> None:

@@ -15,7 +15,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.baselines import PictureBaseline, TextBaseline, pooled
 from clue_ros.evaluation.metrics import binary_scores, ratio, with_intervals
 from clue_ros.evaluation.predict import detector_logits
-from clue_ros.evaluation.predictions import Prediction, ambiguity_predictions
+from clue_ros.evaluation.predictions import Prediction, Statistic, ambiguity_predictions
 from clue_ros.model.calibration import probabilities
 from clue_ros.model.checkpoint import Checkpoint
 from clue_ros.model.detector import Detector
@@ -45,7 +45,8 @@ def evaluate_ambiguity(
 
     Returns:
         per split ``n accuracy precision recall f1 auroc ece false_alarm_rate``, ``intervals``,
-        ``by_phrase_type``, ``at_realistic_share``, ``later_turns``, ``baselines``.
+        ``by_phrase_type``, ``false_alarm_rate_clear``, ``false_alarm_rate_absent``,
+        ``at_realistic_share``, ``later_turns``, ``baselines``.
 
     Raises:
         SettingsError: the checkpoint has no detector.
@@ -84,18 +85,37 @@ def ambiguity_scores(
     samples: Sequence[Sample], predicted: NDArray[np.float64], threshold: float
 ) -> dict[str, Any]:
     """All scores of one split from calibrated probabilities (n,)."""
-    scores = with_labels(samples, predicted, threshold)
-    labels = _labels(samples)
+    said = predicted >= threshold
+    return request_scores(
+        samples, ambiguity_predictions(samples, predicted.tolist(), said.tolist())
+    )
+
+
+def request_scores(samples: Sequence[Sample], rows: Sequence[Prediction]) -> dict[str, Any]:
+    """All scores of one split, with bootstrap intervals by scene.
+
+    Of the requests that are not ambiguous some name something that is not there, which hardly ever
+    alarms: ``false_alarm_rate`` is of all of them, ``false_alarm_rate_clear`` of those for one
+    thing, ``false_alarm_rate_absent`` of those for nothing in view.
+
+    Args:
+        samples: labelled requests.
+        rows: what was predicted of each, in their order.
+    """
+    statistic = Statistic('ambiguity', rows)
+    scores = with_intervals([row.image_id for row in rows], statistic)
     kinds = np.array([sample.phrase_type for sample in samples])
     scores['by_phrase_type'] = {
-        str(kind): {'n': int((kinds == kind).sum())}
-        | binary_scores(labels[kinds == kind], predicted[kinds == kind], threshold)
+        str(kind): {'n': int((kinds == kind).sum())} | statistic(np.flatnonzero(kinds == kind))
         for kind in np.unique(kinds)
     }
-    absent = np.array([sample.absent for sample in samples])
-    scores['false_alarm_rate_absent'] = ratio(
-        float((predicted[absent] >= threshold).sum()), float(absent.sum())
-    )
+    for name, absent in (('clear', False), ('absent', True)):
+        said = [
+            row.answer is True
+            for row, sample in zip(rows, samples, strict=True)
+            if sample.absent is absent and not sample.ambiguous
+        ]
+        scores[f'false_alarm_rate_{name}'] = ratio(float(sum(said)), float(len(said)))
     scores['at_realistic_share'] = realistic(scores['recall'], scores['false_alarm_rate'])
     return scores
 

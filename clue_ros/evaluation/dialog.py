@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from clue_ros.core.boxes import iou
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ErrorCode, InvalidRequestError, ParseError, UnanswerableError
 from clue_ros.core.turn import Question, Turn, TurnStatus
-from clue_ros.datasets.conversations import OPEN_QUESTION, ideal_question
+from clue_ros.datasets.conversations import WHICH_ONE, composed_question
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
 from clue_ros.evaluation.judge import Judge
 from clue_ros.evaluation.outcomes import Opening, Outcome, dialog_scores, lead
@@ -58,7 +59,7 @@ def which_one(clue: Clue, image: Image, dialog: Dialog, *_: Any) -> Turn:
     turn = clue.step(image, dialog, max_turns=1)
     if turn.question is None:
         return turn
-    return Turn(TurnStatus.QUESTION, ambiguity=turn.ambiguity, question=Question(OPEN_QUESTION))
+    return Turn(TurnStatus.QUESTION, ambiguity=turn.ambiguity, question=Question(WHICH_ONE))
 
 
 def perfect_question(
@@ -70,7 +71,7 @@ def perfect_question(
     that are grounded wrongly. It bounds deciding, detecting and asking together.
     """
     if sample.ambiguous and not dialog.exchanges:
-        question = ideal_question(truth, sample.fitting)
+        question = composed_question(truth, sample.fitting)
         if question is not None:
             return Turn(TurnStatus.QUESTION, question=question)
     return clue.step(image, dialog, max_turns=0)
@@ -209,10 +210,11 @@ def play_all(
     outcomes: list[Outcome] = []
     with bar:
         if workers < 2:
-            clue = _open(model, match)
-            for sample in samples:
-                outcomes.append(play(clue, scenes, sample, match))
-                bar.update()
+            with _one_thread():
+                clue = _open(model, match)
+                for sample in samples:
+                    outcomes.append(play(clue, scenes, sample, match))
+                    bar.update()
             return outcomes
         # Forked workers inherit scenes and samples; each loads the model after the fork.
         context = multiprocessing.get_context('fork')
@@ -284,6 +286,17 @@ def _open(model: str | Path, match: Match) -> Clue:
     clue.configure(**dict(match.settings))
     clue.warm_up()
     return clue
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """As a worker computes, so that the times of turns do not depend on the number of workers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 _worker: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from clue_ros.core.boxes import Box
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.metrics import Floats, box_overlaps, with_intervals
+from clue_ros.evaluation.metrics import box_overlaps, overlap_scores, with_intervals
 from clue_ros.evaluation.misses import shown_counts
 from clue_ros.evaluation.predict import guess_boxes
 from clue_ros.evaluation.predictions import Prediction, grounding_predictions
@@ -51,7 +51,7 @@ def grounding_scores(samples: Sequence[Sample], predicted: Sequence[Box | None])
     """Scores of one split; every sample has a box."""
     overlaps = box_overlaps(predicted, [_box(sample) for sample in samples])
     scores = with_intervals(
-        [sample.image_id for sample in samples], lambda at: _means(overlaps[at])
+        [sample.image_id for sample in samples], lambda at: overlap_scores(overlaps[at])
     )
     groups: dict[str, Callable[[Sample], str]] = {
         'by_phrase_type': lambda sample: sample.phrase_type,
@@ -61,7 +61,7 @@ def grounding_scores(samples: Sequence[Sample], predicted: Sequence[Box | None])
     for name, key in groups.items():
         keys = np.array([key(sample) for sample in samples])
         scores[name] = {
-            str(value): {'n': int((keys == value).sum())} | _means(overlaps[keys == value])
+            str(value): {'n': int((keys == value).sum())} | overlap_scores(overlaps[keys == value])
             for value in np.unique(keys)
         }
     if shown := shown_counts(samples, predicted):
@@ -97,14 +97,6 @@ def _split(
         refused = [box is None for box in guess(absent, or_nothing=True)]
         scores['absent_rejected'] = float(np.mean(refused))
     return scores
-
-
-def _means(overlaps: Floats) -> dict[str, float]:
-    return {
-        'acc50': float(np.mean(overlaps >= 0.5)),
-        'acc50_strict': float(np.mean(overlaps > 0.5)),
-        'mean_iou': float(np.mean(overlaps)),
-    }
 
 
 def _box(sample: Sample) -> Box:

@@ -97,7 +97,11 @@ def box_scores(predicted: Sequence[Box | None], truth: Sequence[Box]) -> dict[st
 
     No predicted box scores IoU 0.
     """
-    overlaps = box_overlaps(predicted, truth)
+    return overlap_scores(box_overlaps(predicted, truth))
+
+
+def overlap_scores(overlaps: Floats) -> dict[str, float]:
+    """The guesser's metrics of IoUs, float (n,)."""
     return {
         'acc50': float(np.mean(overlaps >= 0.5)),
         'acc50_strict': float(np.mean(overlaps > 0.5)),

@@ -22,7 +22,13 @@ from clue_ros.core.boxes import Box
 from clue_ros.core.errors import ClueError, InvalidRequestError
 from clue_ros.datasets.rows import BadRowError, Row, RowReport, json_rows
 from clue_ros.datasets.sample import SPLITS, Sample
-from clue_ros.evaluation.metrics import auroc, box_overlaps, decision_scores, with_intervals
+from clue_ros.evaluation.metrics import (
+    auroc,
+    box_overlaps,
+    decision_scores,
+    overlap_scores,
+    with_intervals,
+)
 from clue_ros.evaluation.tables import markdown_table, score_with_interval
 from clue_ros.model.calibration import expected_calibration_error
 
@@ -167,12 +173,7 @@ class Statistic:
     def __call__(self, at: NDArray[np.int64]) -> dict[str, float]:
         """The scores of the rows at these places."""
         if self._task == 'grounding':
-            overlaps = self._overlaps[at]
-            return {
-                'acc50': float(np.mean(overlaps >= 0.5)),
-                'acc50_strict': float(np.mean(overlaps > 0.5)),
-                'mean_iou': float(np.mean(overlaps)),
-            }
+            return overlap_scores(self._overlaps[at])
         labels = self._labels[at]
         scores = decision_scores(labels, self._said[at])
         if self._scores is not None:

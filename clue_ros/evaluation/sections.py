@@ -74,6 +74,7 @@ def _ambiguity(report: Report) -> str:
     realistic = [
         [split, *(report[split]['at_realistic_share'][key] for key in
          ('ambiguous_share', 'needless_per_100_requests', 'precision', 'f1')),
+         report[split].get('false_alarm_rate_clear', float('nan')),
          report[split]['false_alarm_rate_absent']]
         for split in _splits(report)
     ]  # fmt: skip
@@ -81,9 +82,18 @@ def _ambiguity(report: Report) -> str:
         markdown_table(['split', 'n', *_BINARY], rows),
         'By phrase type:',
         markdown_table(['split', 'type', 'n', 'F1', 'precision', 'recall', 'false alarms'], types),
-        'At a realistic share of ambiguous requests, and on requests for absent objects:',
+        'At a realistic share of ambiguous requests, and of requests for one object and for absent '
+        'ones alone:',
         markdown_table(
-            ['split', 'ambiguous share', 'needless per 100', 'precision', 'F1', 'absent alarms'],
+            [
+                'split',
+                'ambiguous share',
+                'needless per 100',
+                'precision',
+                'F1',
+                'clear alarms',
+                'absent alarms',
+            ],
             realistic,
         ),
     )

@@ -1,8 +1,7 @@
 """From the detector's logit to a probability that means what it says, and to a decision.
 
 Temperature scaling (Guo et al. 2017) divides the logit by one number fitted on validation data.
-The threshold is then chosen for a wanted miss rate: a robot that grabs the wrong mug is worse than
-one that asks once too often.
+The threshold is chosen where a detector is trained (``training.detector_result.calibrate``).
 """
 
 from __future__ import annotations
@@ -78,38 +77,6 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike, *, steps: int = 80) ->
         else:
             low = left
     return math.exp((low + high) / 2)
-
-
-def threshold_for_miss_rate(
-    predicted: ArrayLike, labels: ArrayLike, wanted_miss_rate: float
-) -> float:
-    """The highest threshold whose miss rate (ambiguous taken for clear) stays within the wanted.
-
-    Args:
-        predicted: calibrated probabilities (n,).
-        labels: (n,), 1 = ambiguous; at least one must be.
-        wanted_miss_rate: in [0, 1]; 1 means that nothing need ever be asked.
-
-    Returns:
-        A threshold in [0, 1]: the probability of the last ambiguous sample that must be caught.
-    """
-    if not 0 <= wanted_miss_rate <= 1:
-        raise InvalidRequestError('wanted miss rate', expected='in [0, 1]', got=wanted_miss_rate)
-    values, truth = _paired(predicted, labels)
-    ambiguous = np.sort(values[truth == 1])
-    if ambiguous.size == 0:
-        raise InvalidRequestError('labels', expected='at least one ambiguous sample', got='none')
-    allowed_misses = math.floor(wanted_miss_rate * ambiguous.size + 1e-9)
-    if allowed_misses >= ambiguous.size:
-        return 1.0
-    return float(ambiguous[allowed_misses])
-
-
-def calibrate(logits: ArrayLike, labels: ArrayLike, wanted_miss_rate: float) -> Calibration:
-    """Temperature and threshold from validation logits."""
-    temperature = fit_temperature(logits, labels)
-    scaled = probabilities(logits, temperature)
-    return Calibration(temperature, threshold_for_miss_rate(scaled, labels, wanted_miss_rate))
 
 
 def expected_calibration_error(predicted: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:

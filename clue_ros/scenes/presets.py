@@ -78,6 +78,17 @@ SPLIT_SEEDS: dict[str, int] = {
     'shipped': 5_000_000,
 }
 SPLIT_SPAN = 1_000_000
+
+
+def splits_of(seed: int, count: int) -> list[str]:
+    """The splits that some of ``count`` scenes from ``seed`` on are kept for."""
+    return [
+        name
+        for name, start in SPLIT_SEEDS.items()
+        if seed < start + SPLIT_SPAN and seed + count > start
+    ]
+
+
 # Scenes of the splits that figures are given for; how many are trained on is up to the training.
 MEASURED_COUNTS: dict[str, int] = {'val': 1000, 'test': 1500, 'shifted': 1500}
 

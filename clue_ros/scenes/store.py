@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -176,25 +176,6 @@ class SceneStore(Sequence[Scene]):
         shard, row = self._places[index]
         masks: npt.NDArray[np.uint8] = self._masks(shard)[row]
         return masks
-
-    def shards(self) -> Iterator[tuple[int, int, int]]:
-        """(shard, first index, scenes) of every whole shard, for reading in bulk."""
-        first = 0
-        while first < len(self._places):
-            shard = self._places[first][0]
-            count = sum(
-                1
-                for place in self._places[first : first + self.meta.shard_size]
-                if place[0] == shard
-            )
-            yield shard, first, count
-            first += count
-
-    def shard_arrays(
-        self, shard: int
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
-        """A shard's images (mapped), masks and depth in millimetres."""
-        return self._images(shard), self._masks(shard), self._depth(shard)
 
     def _read_truths(self, shard: int) -> None:
         path = shard_path(self.folder, shard).with_suffix('.jsonl')

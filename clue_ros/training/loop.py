@@ -99,20 +99,25 @@ def run_loop(
         settings: steps, seed, intervals.
         folder: receives the state, ``curve.jsonl`` and ``curve.png``.
         samples_per_step: over all processes, for the speed shown.
-        resume: go on from the state in ``folder``.
+        resume: go on from the state in ``folder``, if one was saved there.
         schedule: step -> factor on the peak rates.
         on_saved: called with the step after each saved state (say, to validate).
         label: of the progress bar.
 
     Raises:
-        CheckpointError: ``resume`` or ``settings.start`` without a fitting state.
+        CheckpointError: the state to go on from, or that of ``settings.start``, does not fit.
         ClueError: the loss is not finite; the last saved state is kept.
     """
     peaks = [[group['lr'] for group in optimizer.param_groups] for optimizer in optimizers]
+    main = accelerator.is_main_process
+    if resume and not (folder / TENSORS).exists():
+        # A training of several parts is resumed as a whole, and may have stopped before this one.
+        resume = False
+        if main:
+            print(f'{label}: no state in {folder}, so it begins', file=sys.stderr)
     first = load_state(folder, parameters, optimizers) if resume else 0
     if settings.start and not resume:
         load_parameters(Path(settings.start), parameters)
-    main = accelerator.is_main_process
     curve = _Curve(folder, first) if main else None
     began, done = time.monotonic(), 0
     bar = tqdm(

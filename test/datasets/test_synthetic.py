@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.datasets.conversations import ideal_question
+from clue_ros.datasets.conversations import composed_question
 from clue_ros.datasets.synthetic import SyntheticScenes
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.rendering import render_folder
@@ -69,11 +69,11 @@ def test_later_turns_are_half_settled(splits: dict[str, SyntheticScenes]) -> Non
     assert Counter(sample.ambiguous for sample in samples)[True] == 4
 
 
-def test_ideal_questions_single_out_the_target(splits: dict[str, SyntheticScenes]) -> None:
+def test_composed_questions_single_out_the_target(splits: dict[str, SyntheticScenes]) -> None:
     asked = answered = 0
     for sample in splits['test'].openings(COUNT):
         truth = splits['test'].truths[sample.scene]
-        question = ideal_question(truth, sample.fitting) if sample.ambiguous else None
+        question = composed_question(truth, sample.fitting) if sample.ambiguous else None
         if question is None:
             continue
         asked += 1

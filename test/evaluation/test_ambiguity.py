@@ -31,6 +31,7 @@ def test_scores_by_hand() -> None:
     assert scores['precision'] == scores['recall'] == scores['f1'] == pytest.approx(2 / 3)
     assert scores['false_alarm_rate'] == pytest.approx(1 / 3)
     assert scores['false_alarm_rate_absent'] == pytest.approx(1 / 2)
+    assert scores['false_alarm_rate_clear'] == 0.0
     # 0.9 beats all three others, 0.4 two, 0.6 two.
     assert scores['auroc'] == pytest.approx(7 / 9)
     nouns, sizes = (scores['by_phrase_type'][kind] for kind in ('noun', 'size'))

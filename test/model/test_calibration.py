@@ -10,12 +10,10 @@ import pytest
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.model.calibration import (
     Calibration,
-    calibrate,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
     probabilities,
-    threshold_for_miss_rate,
 )
 
 
@@ -49,28 +47,6 @@ def test_no_other_temperature_is_better():
         assert negative_log_likelihood(logits, labels, other) >= least - 1e-9
 
 
-@pytest.mark.parametrize(
-    ('wanted', 'threshold'), [(0.0, 0.2), (0.24, 0.2), (0.25, 0.4), (0.5, 0.6), (1.0, 1.0)]
-)
-def test_the_highest_threshold_within_the_miss_rate(wanted, threshold):
-    predicted = [0.2, 0.4, 0.6, 0.8, 0.1, 0.9]
-    labels = [1, 1, 1, 1, 0, 0]
-    found = threshold_for_miss_rate(predicted, labels, wanted)
-    assert found == pytest.approx(threshold)
-    missed = np.mean(np.array([0.2, 0.4, 0.6, 0.8]) < found)
-    assert missed <= wanted
-
-
-def test_calibrate_joins_both():
-    rng = np.random.default_rng(2)
-    labels = rng.integers(0, 2, 2000)
-    logits = 6 * (labels - 0.5) + rng.normal(0, 3, 2000)
-    found = calibrate(logits, labels, 0.05)
-    predicted = probabilities(logits, found.temperature)
-    assert np.mean(predicted[labels == 1] < found.threshold) <= 0.05
-    assert expected_calibration_error(predicted, labels) < 0.05
-
-
 def test_calibration_error_of_known_values():
     assert expected_calibration_error([0.9, 0.9], [1, 0], bins=10) == pytest.approx(0.4)
     assert expected_calibration_error([1.0, 0.0], [1, 0]) == 0.0
@@ -87,8 +63,6 @@ def test_calibration_error_of_known_values():
         lambda: fit_temperature([1.0, math.nan], [0, 1]),
         lambda: fit_temperature([[1.0]], [[1]]),
         lambda: fit_temperature([1.0, 2.0], [1]),
-        lambda: threshold_for_miss_rate([0.5], [0], 0.1),
-        lambda: threshold_for_miss_rate([0.5], [1], -0.1),
     ],
 )
 def test_bad_input_is_refused(call):

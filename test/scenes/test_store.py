@@ -48,10 +48,6 @@ def test_what_was_written_is_read(folder, standard_scenes):
         assert (read.camera_pose == written.camera_pose).all()
         assert (store.image(index) == written.image).all()
         assert (store.masks(index) == written.masks).all()
-    assert list(store.shards()) == [(0, 0, 4), (1, 4, 4), (2, 8, 2)]
-    images, masks, depth = store.shard_arrays(1)
-    assert images.shape == (4, 96, 128, 3)
-    assert masks.shape == depth.shape == (4, 96, 128)
     with pytest.raises(IndexError):
         store[10]
 

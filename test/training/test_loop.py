@@ -63,6 +63,18 @@ def test_interrupted_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert [row['step'] for row in rows[0]] == list(range(2, 31, 2))
 
 
+def test_resuming_a_training_that_never_began_begins_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make train-tiny ARGS=--resume` after an interruption: later parts have no state yet."""
+    whole, resumed = Regression(), Regression()
+    whole.run(tmp_path / 'whole')
+    resumed.run(tmp_path / 'resumed', resume=True)
+    for name, value in whole.parameters.items():
+        assert torch.equal(value, resumed.parameters[name]), name
+    assert f'no state in {tmp_path / "resumed"}' in capsys.readouterr().err
+
+
 def test_training_lowers_the_loss_and_draws_the_curve(tmp_path: Path) -> None:
     problem = Regression()
     problem.run(tmp_path, steps=200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clue_ros.scenes.presets import splits_of
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.augment import Augmentation
 from clue_ros.training.backbone.dense import DenseWeights
@@ -41,7 +42,17 @@ class SceneSettings:
         )
         if spans[0][1] > spans[1][0]:
             found.append('train_seed, val_seed: the two ranges of scenes overlap')
+        for name, seed, count in self.ranges:
+            kept = [split for split in splits_of(seed, count) if split != name]
+            found += [
+                f'{name}_seed: {seed} and {count} scenes reach into {split}' for split in kept
+            ]
         return found
+
+    @property
+    def ranges(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, first seed and number of scenes of each split."""
+        return ('train', self.train_seed, self.train), ('val', self.val_seed, self.val)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +160,7 @@ class BackboneSettings:
         start_heads: folder of the dense stage that trained it, to go on with its heads, too.
         device: ``auto``, ``cpu`` or ``cuda``; CUDA computes in bfloat16.
         processes: on a CPU, data-parallel processes of one thread each.
-        log_every, save_every, validate_every: steps; validation falls on saved steps.
+        log_every, save_every: steps; validation falls on saved steps.
         validation_scenes: of the validation split, for the generated answers at the end.
         augmentation, language_augmentation: of the dense stage and of the others; requests speak of
             places in the whole picture, which wide crops would falsify.

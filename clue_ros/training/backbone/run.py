@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,20 +9,12 @@ import torch
 from accelerate import Accelerator
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
-from clue_ros.core.errors import ClueError
-from clue_ros.scenes.rendering import render_folder
-from clue_ros.scenes.scene import DEFAULT_HEIGHT, DEFAULT_WIDTH
-from clue_ros.scenes.store import SceneStore, StoreMeta
 from clue_ros.scenes.vocabulary import all_words
 from clue_ros.training.backbone.architecture import make_model
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.dense import DenseHeads
-from clue_ros.training.backbone.images import ImageBank, banked_seeds, extend_bank, open_bank
-from clue_ros.training.backbone.instructions import (
-    extend_requests,
-    open_requests,
-    requested_seeds,
-)
+from clue_ros.training.backbone.images import ImageBank, open_bank
+from clue_ros.training.backbone.instructions import open_requests
 from clue_ros.training.backbone.language import teach_words
 from clue_ros.training.backbone.publish import load_weights, provenance, publish_backbone
 from clue_ros.training.backbone.stage_dense import (
@@ -32,6 +23,7 @@ from clue_ros.training.backbone.stage_dense import (
     vision_parameters,
 )
 from clue_ros.training.backbone.stage_language import run_language_stage, stage_parameters
+from clue_ros.training.backbone.supplies import prepare, survey
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
 from clue_ros.training.processes import is_launched
@@ -63,16 +55,18 @@ def run(
         settings: of the training.
         out: also holds pictures, states, curves and validation rows of the stages.
         resume: go on from the last saved step.
-        dry_run: prepare and check everything, train nothing.
+        dry_run: check everything, say what would be rendered, write nothing.
 
     Raises:
         ClueError: scenes or states do not fit the settings.
     """
+    if dry_run:
+        survey(settings, out)
+        begin_model(settings)
+        return
     if not is_launched():
         prepare(settings, out)
     workshop = open_workshop(settings, out)
-    if dry_run:
-        return
     for number, name in enumerate(STAGES):
         run_stage(workshop, number, name, resume=resume)
     if workshop.accelerator.is_main_process:
@@ -80,39 +74,10 @@ def run(
     workshop.accelerator.wait_for_everyone()
 
 
-def prepare(settings: BackboneSettings, folder: Path) -> None:
-    """Render the scenes that are missing, squash their pictures, draw their requests.
-
-    A bank that holds all of them is enough: the rendered scenes may have been deleted since. A
-    folder with more scenes is used as far as the settings say.
-    """
-    scenes = settings.scenes
-    for split, seed, count in (
-        ('train', scenes.train_seed, scenes.train),
-        ('val', scenes.val_seed, scenes.val),
-    ):
-        place, bank = Path(scenes.folder) / split, folder / 'bank' / split
-        wanted = range(seed, seed + count)
-        if others := banked_seeds(bank) - set(wanted):
-            raise ClueError(
-                f'image bank {bank}',
-                expected=f'scenes {wanted.start} to {wanted.stop - 1} alone',
-                got=f'{len(others)} others',
-                remedy='Delete the folder, or choose another --out; it is built from the scenes.',
-            )
-        if set(wanted) <= banked_seeds(bank) & requested_seeds(bank):
-            continue
-        meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
-        render_folder(place, meta, workers=os.cpu_count() or 1)
-        store = SceneStore(place)
-        extend_bank(bank, store, settings.shape.image_size, wanted)
-        extend_requests(bank, store, settings.seed, settings.requests_per_scene, wanted)
-
-
-def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
-    """A model from nothing beside the prepared pictures, on the device to train on."""
-    on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
-    accelerator = Accelerator(cpu=not on_cuda, mixed_precision='bf16' if on_cuda else 'no')
+def begin_model(
+    settings: BackboneSettings,
+) -> tuple[PaliGemmaForConditionalGeneration, DenseHeads, PreTrainedTokenizerBase]:
+    """Model, dense heads and tokenizer, from nothing or from what the settings start with."""
     tokenizer = make_tokenizer(all_words())
     torch.manual_seed(settings.seed)
     model = make_model(settings.shape, tokenizer, settings.seed)
@@ -121,6 +86,14 @@ def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
     heads = DenseHeads(settings.shape.width)
     if settings.start_heads:
         load_parameters(Path(settings.start_heads), head_parameters(heads))
+    return model, heads, tokenizer
+
+
+def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
+    """The model beside the prepared pictures, on the device to train on."""
+    on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not on_cuda, mixed_precision='bf16' if on_cuda else 'no')
+    model, heads, tokenizer = begin_model(settings)
     return Workshop(
         model=model.to(accelerator.device).train(),
         heads=heads.to(accelerator.device),

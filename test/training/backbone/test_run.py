@@ -17,6 +17,7 @@ from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.images import banked_seeds
 from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.backbone.run import open_workshop, run
+from clue_ros.training.backbone.supplies import prepare
 from clue_ros.training.settings import load_settings
 from clue_ros.training.state import TENSORS
 
@@ -96,26 +97,32 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
         torch.testing.assert_close(found[name], value, msg=name)
 
 
-def test_a_dry_run_trains_nothing(settings: BackboneSettings, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(
+    settings: BackboneSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(settings, tmp_path / 'dry', dry_run=True)
-    assert not (tmp_path / 'dry' / 'dense').exists()
-    assert (tmp_path / 'dry' / 'bank' / 'train').is_dir()
+    assert not (tmp_path / 'dry').exists()
+    elsewhere = dataclasses.replace(settings.scenes, folder=str(tmp_path / 'none'))
+    run(dataclasses.replace(settings, scenes=elsewhere), tmp_path / 'dry', dry_run=True)
+    assert not (tmp_path / 'none').exists()
+    said = capsys.readouterr().err
+    assert f'train: {settings.scenes.train} of {settings.scenes.train} scenes to render' in said
 
 
 def test_a_whole_bank_needs_no_scenes(settings: BackboneSettings, tmp_path: Path) -> None:
-    run(settings, tmp_path / 'dry', dry_run=True)
+    prepare(settings, tmp_path / 'dry')
     gone = dataclasses.replace(settings.scenes, folder=str(tmp_path / 'gone'))
-    run(dataclasses.replace(settings, scenes=gone), tmp_path / 'dry', dry_run=True)
+    prepare(dataclasses.replace(settings, scenes=gone), tmp_path / 'dry')
     assert not (tmp_path / 'gone').exists()
 
 
 def test_a_bank_of_other_scenes_is_refused(settings: BackboneSettings, tmp_path: Path) -> None:
     """Whatever it holds is trained on: fewer scenes in the settings must not mean more of them."""
-    run(settings, tmp_path, dry_run=True)
+    prepare(settings, tmp_path)
     fewer = dataclasses.replace(settings, scenes=dataclasses.replace(settings.scenes, train=4))
     with pytest.raises(ClueError, match='4 others'):
         run(fewer, tmp_path, dry_run=True)
-    run(fewer, tmp_path / 'anew', dry_run=True)
+    prepare(fewer, tmp_path / 'anew')
     assert len(banked_seeds(tmp_path / 'anew' / 'bank' / 'train')) == 4
 
 
@@ -182,3 +189,12 @@ def test_all_bad_settings_are_named_at_once(tmp_path: Path) -> None:
     report = str(caught.value)
     for part in ('overlap', 'official.packed', 'dense.kept', 'shape.width'):
         assert part in report
+
+
+def test_scenes_that_are_measured_on_cannot_be_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / 'leaking.yaml'
+    path.write_text(SMALL.replace('train_seed: 100', 'train_seed: 2999998'), 'utf-8')
+    with pytest.raises(SettingsError, match='2999998 and 8 scenes reach into val'):
+        load_settings(path, BackboneSettings, {})
+    with pytest.raises(SettingsError, match='2999998 and 8 scenes reach into test'):
+        load_settings(path, BackboneSettings, {})

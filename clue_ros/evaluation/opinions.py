@@ -6,19 +6,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 from tqdm import tqdm
 
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.ambiguity import realistic
-from clue_ros.evaluation.metrics import ratio, with_intervals
-from clue_ros.evaluation.predictions import Prediction, Statistic, ambiguity_predictions
+from clue_ros.evaluation.ambiguity import request_scores
+from clue_ros.evaluation.predictions import Prediction, ambiguity_predictions
 from clue_ros.model.clue import Clue
 from clue_ros.model.zero_shot import ZeroShotDetector
 
 
-class Verdict(Protocol):
+class Opinion(Protocol):
     """What a judge says about a request."""
 
     @property
@@ -70,7 +68,7 @@ def evaluate_chat(
 
 
 def _evaluate(
-    judge: Callable[[Sample], Verdict],
+    judge: Callable[[Sample], Opinion],
     splits: Mapping[str, Sequence[Sample]],
     kept: list[Prediction] | None,
 ) -> dict[str, Any]:
@@ -81,12 +79,12 @@ def _evaluate(
         rows = _ask(judge, samples, split)
         if kept is not None:
             kept += rows
-        report[split] = _scores(samples, rows)
+        report[split] = request_scores(samples, rows)
     return report
 
 
 def _ask(
-    judge: Callable[[Sample], Verdict], samples: Sequence[Sample], split: str
+    judge: Callable[[Sample], Opinion], samples: Sequence[Sample], split: str
 ) -> list[Prediction]:
     bar = tqdm(
         samples,
@@ -95,26 +93,10 @@ def _ask(
         mininterval=0.5 if sys.stderr.isatty() else 20.0,
         leave=False,
     )
-    verdicts = [judge(sample) for sample in bar]
+    opinions = [judge(sample) for sample in bar]
     return ambiguity_predictions(
         samples,
         # A gate that had nothing to judge, because the words settled it, is certain.
-        [float(v.ambiguous) if v.probability is None else v.probability for v in verdicts],
-        [verdict.ambiguous for verdict in verdicts],
+        [float(v.ambiguous) if v.probability is None else v.probability for v in opinions],
+        [opinion.ambiguous for opinion in opinions],
     )
-
-
-def _scores(samples: Sequence[Sample], rows: Sequence[Prediction]) -> dict[str, Any]:
-    statistic = Statistic('ambiguity', rows)
-    scores = with_intervals([row.image_id for row in rows], statistic)
-    kinds = np.array([sample.phrase_type for sample in samples])
-    scores['by_phrase_type'] = {
-        str(kind): {'n': int((kinds == kind).sum())} | statistic(np.flatnonzero(kinds == kind))
-        for kind in np.unique(kinds)
-    }
-    absent = [row for row, sample in zip(rows, samples, strict=True) if sample.absent]
-    scores['false_alarm_rate_absent'] = ratio(
-        float(sum(row.answer is True for row in absent)), float(len(absent))
-    )
-    scores['at_realistic_share'] = realistic(scores['recall'], scores['false_alarm_rate'])
-    return scores

@@ -11,7 +11,7 @@ import pytest
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import SettingsError
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.judges import evaluate_chat, evaluate_gate
+from clue_ros.evaluation.opinions import evaluate_chat, evaluate_gate
 from clue_ros.evaluation.predictions import Prediction
 from clue_ros.model.zero_shot import ZeroShotAnswer
 
