@@ -157,6 +157,7 @@ def _dialog(args: argparse.Namespace) -> dict[str, Any]:
         args.side_n,
         has_detector=checkpoint.has_detector,
         has_decoder=checkpoint.has_decoder,
+        only=args.matches,
     )
     played = evaluate_dialog(args.model, splits, matches, workers=args.workers)
     return run_record(args.model, splits) | flatten(played)

@@ -56,6 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
         parser_.add_argument('--skip-bad', action='store_true', help='leave broken rows out')
     _training(grounding, 'decoder training, to compare LoRA capacities (Table III)', required=False)
     dialog.add_argument('--side-n', type=int, default=400, help='requests for each comparison')
+    dialog.add_argument(
+        '--matches',
+        nargs='*',
+        default=[],
+        metavar='NAME',
+        help='only these comparisons',
+    )
     dialog.add_argument('--workers', type=int, default=1, help='processes, one thread each')
     variants = _action(
         actions, 'variants', 'train and compare Table I and joint', 1500, has_model=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,13 @@ from tqdm import tqdm
 
 from clue_ros.core.boxes import iou
 from clue_ros.core.dialog import Dialog
-from clue_ros.core.errors import ErrorCode, InvalidRequestError, ParseError, UnanswerableError
+from clue_ros.core.errors import (
+    ErrorCode,
+    InvalidRequestError,
+    ParseError,
+    SettingsError,
+    UnanswerableError,
+)
 from clue_ros.core.turn import Question, Turn, TurnStatus
 from clue_ros.datasets.conversations import WHICH_ONE, composed_question
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
@@ -103,7 +109,12 @@ class Match:
 
 
 def standard_matches(
-    count: int, side_count: int, *, has_detector: bool, has_decoder: bool
+    count: int,
+    side_count: int,
+    *,
+    has_detector: bool,
+    has_decoder: bool,
+    only: Collection[str] = (),
 ) -> dict[str, tuple[Match, int]]:
     """The matches of the results page, as far as the model has the trained parts for them.
 
@@ -112,6 +123,10 @@ def standard_matches(
         side_count: requests of each comparison.
         has_detector: whether the detector's gate can be played.
         has_decoder: whether freely decoded questions can be played.
+        only: names of comparisons; empty: all. The engine as it ships is always played.
+
+    Raises:
+        SettingsError: the model has no such comparison.
     """
     free = (('asker', 'free'),)
     matches = {
@@ -127,7 +142,12 @@ def standard_matches(
         matches['decoder_gate_free'] = (Match(settings=(('gate', 'decoder'), *free)), side_count)
     if has_detector:
         matches['detector_gate'] = (Match(settings=(('gate', 'detector'),)), side_count)
-    return matches
+    if unknown := [name for name in only if name not in matches]:
+        wanted = ', '.join(name for name in matches if name != 'own')
+        raise SettingsError(
+            'comparisons', [f'{name}: expected one of {wanted}' for name in unknown]
+        )
+    return {name: match for name, match in matches.items() if not only or name in ('own', *only)}
 
 
 def flatten(played: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

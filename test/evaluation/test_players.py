@@ -6,12 +6,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from handmade import scene
 
 from clue_ros.core.dialog import Dialog
-from clue_ros.core.errors import UnanswerableError
+from clue_ros.core.errors import SettingsError, UnanswerableError
 from clue_ros.core.turn import Grounding, Question, Turn, TurnStatus
-from clue_ros.evaluation.dialog import always_ask, never_ask, perfect_question, which_one
+from clue_ros.evaluation.dialog import (
+    always_ask,
+    never_ask,
+    perfect_question,
+    standard_matches,
+    which_one,
+)
 
 IMAGE = np.zeros((10, 10, 3), np.uint8)
 START = Dialog('get the mug')
@@ -81,3 +88,11 @@ def test_the_perfect_question_is_asked_once_of_ambiguous_requests_with_the_true_
     for dialog, sample in ((again, ambiguous), (START, clear)):
         assert perfect_question(engine, IMAGE, dialog, sample, MUGS).status is TurnStatus.GROUNDED
     assert engine.allowed == [0, 0]
+
+
+def test_comparisons_may_be_chosen_of_those_that_the_model_can_play() -> None:
+    chosen = standard_matches(9, 4, has_detector=True, has_decoder=True, only=['free', 'never'])
+    assert {name: count for name, (_, count) in chosen.items()} == {'own': 9, 'never': 4, 'free': 4}
+    assert 'ceiling' in standard_matches(9, 4, has_detector=True, has_decoder=True)
+    with pytest.raises(SettingsError, match='free: expected one of noisy, never'):
+        standard_matches(9, 4, has_detector=True, has_decoder=False, only=['free'])
