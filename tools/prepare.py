@@ -2,17 +2,20 @@
 
 Makes the virtual environment, installs the pinned packages, builds the interfaces and installs the
 ``clue`` command. What is there and up to date is kept; what an interruption left is mended.
-Needs Python >= 3.11, gcc, cmake and make. Nothing outside the environment and build/ is touched.
+Needs Python >= 3.11 with headers and venv, gcc, g++, cmake and make. Nothing outside the
+environment and build/ is touched.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -27,7 +30,7 @@ def main() -> int:
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv', help='default: %(default)s')
     arguments = parser.parse_args()
     _use_supported_python()
-    missing = [tool for tool in ('gcc', 'g++', 'cmake', 'make') if shutil.which(tool) is None]
+    missing = _missing()
     if missing:
         print(f'set-up needs {", ".join(missing)}: install them and run it again', file=sys.stderr)
         return 1
@@ -67,6 +70,17 @@ def _prepare(folder: Path, distro: str) -> None:
         mode = ('--config-settings', 'editable_mode=compat')
         environment.run(*PIP_INSTALL, *options, *mode, '--editable', ROOT)
         environment.stamps.finish('command', key)
+
+
+def _missing() -> list[str]:
+    """What must be there before anything is fetched, by the names of Debian's packages."""
+    missing = [tool for tool in ('gcc', 'g++', 'cmake', 'make') if shutil.which(tool) is None]
+    version = f'python{sys.version_info[0]}.{sys.version_info[1]}'
+    if not (Path(sysconfig.get_path('include')) / 'Python.h').is_file():
+        missing.append(f'{version}-dev (Python.h, to build the interfaces)')
+    if all(importlib.util.find_spec(name) is None for name in ('ensurepip', 'pip')):
+        missing.append(f'{version}-venv (ensurepip, or pip)')
+    return missing
 
 
 def _use_supported_python() -> None:

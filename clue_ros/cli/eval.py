@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clue_ros.cli.eval_parser import build_parser, check_arguments
+from clue_ros.cli.eval_parser import DEFAULT_DATA, build_parser, check_arguments
 from clue_ros.core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
         report, text = _FILE_ACTIONS[args.action](args)
     else:
         check_arguments(args)
+        args.data = args.data or _own_data(args)
         # What is given the settings of a training trains.
         with tuned_processor() if getattr(args, 'config', None) else contextlib.nullcontext():
             report = _ACTIONS[args.action](args)
@@ -236,6 +237,19 @@ _ACTIONS = {
     'layers': _layers,
     'attention': _attention,
 }
+
+
+def _own_data(args: argparse.Namespace) -> str:
+    """The data of the training that is given, else those of the embedded model."""
+    if not getattr(args, 'config', None):
+        return DEFAULT_DATA
+    from clue_ros.training.decoder import DecoderSettings
+    from clue_ros.training.detector_settings import DetectorSettings
+    from clue_ros.training.settings import load_settings
+
+    kind = DecoderSettings if args.action == 'grounding' else DetectorSettings
+    settings: Any = load_settings(args.config, kind, {})
+    return str(settings.run.data)
 
 
 def _settings(args: argparse.Namespace, path: Path, kind: type) -> Any:

@@ -10,6 +10,7 @@ from clue_ros.core.errors import SettingsError
 from clue_ros.model.settings import GATES
 
 MIN_SAMPLES = 4
+DEFAULT_DATA = 'data/scenes'
 TEST_SPLITS = ('test', 'shifted')
 MEASURED = ('val', *TEST_SPLITS)
 _DATA = (
@@ -117,7 +118,9 @@ def _action(
     )
     if has_model:  # else a backbone is named by the settings file
         parser.add_argument('--model', default='tiny', help='name or folder; default tiny')
-    parser.add_argument('--data', default='data/scenes', help='rendered scenes, or see below')
+    parser.add_argument(
+        '--data', help=f'default {DEFAULT_DATA}, or what the settings of --config name; see below'
+    )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures')
     parser.add_argument('--n', type=int, default=count, help=f'requests per split; default {count}')
     return parser

@@ -68,11 +68,13 @@ def _fetch(args: argparse.Namespace) -> int:
 
 def _info(args: argparse.Namespace) -> int:
     from clue_ros.model.checkpoint_config import CONFIG_NAME, CheckpointConfig
+    from clue_ros.model.loading import check_folder
     from clue_ros.model.registry import find_model
 
     folder = find_model(args.model, args.revision)
     print(f'folder: {folder}\nsize: {_megabytes(folder):.1f} MB')
     if not (folder / CONFIG_NAME).is_file():
+        check_folder(folder)
         print('stock weights: gate detections, composed questions, nothing trained by this package')
         return 0
     print(CheckpointConfig.read(folder).to_json(), end='')

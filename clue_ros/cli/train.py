@@ -80,7 +80,9 @@ def build_parser() -> argparse.ArgumentParser:
         part.add_argument('--seed', type=int, help='instead of the seed in the settings')
         part.add_argument('--resume', action='store_true', help='go on from the last saved step')
         part.add_argument(
-            '--dry-run', action='store_true', help='check settings and data, train nothing'
+            '--dry-run',
+            action='store_true',
+            help='check settings and data, and say what the training will take',
         )
         for option, _, text in training.options:
             part.add_argument(f'--{option}', help=f'{text}; overrides the settings')

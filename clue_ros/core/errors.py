@@ -56,7 +56,8 @@ class ClueError(Exception):
         if got is not None:
             parts.append(f'got {_shorten(got)}')
         message = ', '.join(parts)
-        super().__init__(f'{message}. {remedy}' if remedy else message)
+        end = '\n' if '\n' in message else '. '
+        super().__init__(f'{message}{end}{remedy}' if remedy else message)
 
 
 class InvalidRequestError(ClueError, ValueError):
@@ -89,7 +90,7 @@ class SettingsError(ClueError, ValueError):
     def __init__(self, what: str, problems: Sequence[str], *, remedy: str = '') -> None:
         self.problems = tuple(problems)
         listing = '\n'.join(f'  - {problem}' for problem in self.problems)
-        super().__init__(f'{what}:\n{listing}\n' if listing else what, remedy=remedy)
+        super().__init__(f'{what}:\n{listing}' if listing else what, remedy=remedy)
 
 
 class BusyError(ClueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import Dialog
@@ -99,14 +100,26 @@ def _split(row: Row, image: str, splits: Mapping[str, str]) -> str:
 def _box(row: Row, name: str, picture: PictureFile) -> Box | None:
     if not row.has(name):
         return None
-    return row.box(name, row.get(name), picture.width, picture.height)
+    return _pixels(row, name, row.get(name), picture)
+
+
+def _pixels(row: Row, name: str, value: Any, picture: PictureFile) -> Box:
+    """A box in pixels; shares of the picture would pass for one of a pixel or less."""
+    if all(edge <= 1.0 for edge in row.numbers(name, value)):
+        raise row.error(
+            name,
+            expected='pixels',
+            got=f'{value}, shares of width and height',
+            remedy='Multiply by the size of the picture.',
+        )
+    return row.box(name, value, picture.width, picture.height)
 
 
 def _referents(row: Row, picture: PictureFile) -> tuple[Box, ...]:
     if not row.has('referents'):
         return ()
     return tuple(
-        row.box(f'referents[{index}]', value, picture.width, picture.height)
+        _pixels(row, f'referents[{index}]', value, picture)
         for index, value in enumerate(row.items('referents'))
     )
 

@@ -77,7 +77,7 @@ LAYOUTS: dict[str, Layout] = {
             'pairs',
             'labelled pairs on photos (Dataset 2)',
             f'{pairs.FILE}, or the label file itself',
-            lambda place: pairs.pairs_file(place).is_file(),
+            pairs.is_pairs,
             pairs.read_pairs,
         ),
         Layout(
@@ -120,6 +120,6 @@ def detect_layout(place: Path) -> Layout:
             return layout
     known = '\n'.join(f'  {layout.title}: {layout.looks_for}' for layout in LAYOUTS.values())
     raise InvalidRequestError(
-        f'data set {place} is of no known layout; these are looked for:\n{known}\n',
+        f'data set {place} is of no known layout; these are looked for:\n{known}',
         remedy='docs/data.md describes them, and how to write your own.',
     )

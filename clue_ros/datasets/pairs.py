@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from clue_ros.core.errors import ClueError
 from clue_ros.datasets.pictures import find_picture
 from clue_ros.datasets.rows import Row, RowReport, json_rows
 from clue_ros.datasets.sample import Sample
@@ -22,6 +23,18 @@ _LABELS = {'ambiguous': True, 'unambiguous': False}
 def pairs_file(place: Path) -> Path:
     """The label file: the place itself, or ``pairs.jsonl`` in it."""
     return place / FILE if place.is_dir() else place
+
+
+def is_pairs(place: Path) -> bool:
+    """Whether the label file is there; one that is given itself must begin with a pair."""
+    path = pairs_file(place)
+    if place.is_dir() or not path.is_file():
+        return path.is_file()
+    try:
+        first = next(json_rows(path, RowReport(skip_bad=True)), None)
+    except ClueError:  # no rows at all
+        return False
+    return first is not None and first.has('unambiguous')
 
 
 def read_pairs(folders: Sequence[Path], report: RowReport) -> Iterator[Sample]:

@@ -119,6 +119,6 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
             f'cannot read {path}',
             expected='the package pyarrow, which reads parquet',
             got='an installation without it',
-            remedy="pip install 'clue_ros[parquet]', or export the data set as JSONL.",
+            remedy='pip install pyarrow, or export the data set as JSONL.',
         ) from None
     return pyarrow, pyarrow.parquet

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from clue_ros.datasets.rows import Row
+from clue_ros.datasets.rows import LEAVE_OUT, Row
 from clue_ros.imaging.files import FORMATS, MAX_SIDE, load_image
 
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 swap width and height
@@ -71,7 +71,7 @@ def measure_picture(row: Row, field: str, path: Path) -> PictureFile:
             field,
             expected=f'a picture ({", ".join(FORMATS)})',
             got=f'{path}: {error}',
-            remedy='Download the picture again, or pass --skip-bad.',
+            remedy=f'Download the picture again, or {LEAVE_OUT}',
         ) from None
     if max(width, height) > MAX_SIDE:
         raise row.error(

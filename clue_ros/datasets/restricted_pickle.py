@@ -19,13 +19,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from clue_ros.datasets.rows import BadRowError
+from clue_ros.datasets.rows import LEAVE_OUT, BadRowError
 
 MAX_BYTES = 16_000_000
 _MAX_VALUES = 100_000
 _MAX_DEPTH = 32
 _MAX_MEMO = 1_000_000
-_REMEDY = 'Nothing of it was run. Get the file from its authors, or pass --skip-bad.'
+_REMEDY = f'Nothing of it was run. Get the file from its authors, or {LEAVE_OUT}'
 
 # Everything that NumPy 1 and 2 write for arrays of texts, numbers, lists and dictionaries. GLOBAL
 # and REDUCE are among them; what they may name is _NAMES.

@@ -20,7 +20,8 @@ MAX_LINE = 4_000_000
 _LISTED = 200
 # Annotators drag boxes a little over the edge; further out, the row belongs to another picture.
 _SLACK = 0.02
-_SKIP = 'Correct the row, or pass --skip-bad to leave such rows out.'
+LEAVE_OUT = 'leave such rows out: --skip-bad, in a training `skip_bad: true` under `run`.'
+_SKIP = f'Correct the row, or {LEAVE_OUT}'
 
 P = ParamSpec('P')
 T = TypeVar('T')

@@ -18,7 +18,7 @@ from clue_ros.model.adapters import WEIGHTS_NAME
 from clue_ros.model.checkpoint import HEAD_NAME, backbone_source
 from clue_ros.model.checkpoint_config import CONFIG_NAME, DECODER, CheckpointConfig
 from clue_ros.model.detector_heads import MapHead
-from clue_ros.model.loading import load_tokenizer, resolve_source
+from clue_ros.model.loading import load_tokenizer, refuse_training, resolve_source
 from clue_ros.model.registry import find_model
 from clue_ros.model.settings import check_served
 from clue_ros.model.variants import variant_of
@@ -42,6 +42,7 @@ def check_model(source: str | Path, revision: str | None = None) -> list[str]:
     """
     folder = find_model(source, revision)
     if not (folder / CONFIG_NAME).is_file():
+        refuse_training(folder)
         return _check_backbone(folder)[0]
     try:
         config = CheckpointConfig.read(folder)

@@ -47,8 +47,8 @@ def resolve_source(source: str | Path, revision: str | None = None) -> Path:
     except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
         raise CheckpointError(
             f'{name} is not on this machine',
-            expected='its files in the Hugging Face cache',
-            got=f'nothing for revision {revision or "main"}',
+            expected=f'a folder {folder.absolute()}, or the files of the hub id in the cache',
+            got=f'neither, for revision {revision or "main"}',
             remedy=fetch_remedy(name, revision),
         ) from error
 
@@ -58,7 +58,7 @@ def fetch_remedy(name: str, revision: str | None = None) -> str:
     at = f' --revision {revision}' if revision else ''
     return (
         f'Fetch it with `clue model fetch {name}{at}`; if it is gated, first accept its licence at '
-        f'https://huggingface.co/{name} and log in with `huggingface-cli login` or HF_TOKEN.'
+        f'https://huggingface.co/{name} and log in with `hf auth login` or HF_TOKEN.'
     )
 
 
@@ -70,7 +70,7 @@ def load_model(
     Raises:
         CheckpointError: another architecture, no safetensors, or files incomplete or corrupted.
     """
-    _check_folder(folder)
+    check_folder(folder)
     try:
         model, report = PaliGemmaForConditionalGeneration.from_pretrained(
             folder,
@@ -124,7 +124,28 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _check_folder(folder: Path) -> None:
+def refuse_training(folder: Path) -> None:
+    """Say what to do with an adapter that is not part of a model yet.
+
+    Raises:
+        CheckpointError: the folder is the output of a training.
+    """
+    if (folder / 'record.json').is_file():
+        raise CheckpointError(
+            f'{folder} is the output of a training',
+            expected='a checkpoint',
+            got='an adapter without its backbone',
+            remedy='Join them with `clue model assemble`.',
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what holds no PaliGemma weights that may be loaded.
+
+    Raises:
+        CheckpointError: why not.
+    """
+    refuse_training(folder)
     try:
         config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:

@@ -44,6 +44,7 @@ class Parameters:
         serves: Callable[[NodeSettings], list[str]],
     ) -> None:
         self._node = node
+        self._node_name = node.get_fully_qualified_name()
         self._serves = serves
         self._is_configured = is_configured
         self._bad_start_values: dict[str, str] = {}
@@ -133,7 +134,9 @@ class Parameters:
             found = self._serves(NodeSettings(**values))
         if self._is_configured():
             found += [
-                f'{name}: locked while a model is loaded. Clean the node up first'
+                f'{name}: locked while a model is loaded. First '
+                f'ros2 lifecycle set {self._node_name} deactivate, then cleanup; after the change '
+                'configure, then activate'
                 for name, value in ours.items()
                 if settings.rule(name).when is When.CONFIGURE and not self._is_current(name, value)
             ]

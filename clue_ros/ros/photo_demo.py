@@ -14,7 +14,7 @@ from clue_ros.ros.images import to_rgb
 from clue_ros.ros.processes import Processes, private_domain
 from clue_ros.ros.stage import Stage
 
-_ANSWER_S = 30.0
+_ANSWER_S = 120.0
 
 
 def talk(options: DemoOptions, picture: Path) -> int:
@@ -45,6 +45,8 @@ def talk(options: DemoOptions, picture: Path) -> int:
             stage.wait_until_active(START_S)
             print('Type what to look for, then replies. An empty line or Ctrl-D ends.', flush=True)
             for line in iter(_read_line, ''):
+                while not turns.empty():  # what came too late belongs to no line
+                    print(line_of(turns.get()), flush=True)
                 stage.say(line)
                 try:
                     last = turns.get(timeout=_ANSWER_S)

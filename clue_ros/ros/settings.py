@@ -98,8 +98,8 @@ class NodeSettings:
     )
     second_look: str = _parameter(
         '',
-        'look again closer at doubtful objects and at the answer, and hear adapter B before '
-        'nothing is found; empty: as the checkpoint says',
+        'look again closer at doubtful objects and at the answer, and ask adapter B (the LoRA '
+        'decoder) before answering NO_OBJECT; empty: as the checkpoint says',
         choices=('', *SECOND_LOOKS),
     )
     max_turns: int = _parameter(

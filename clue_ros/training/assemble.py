@@ -120,7 +120,15 @@ def _judgement(record: Mapping[str, Any] | None, blocks: int) -> dict[str, Any]:
     """Where the map is read and how it is judged; without a detector it is drawn only."""
     if record is None:
         return {'block': middle_block(blocks), 'variant': None}
-    return {key: record[key] for key in ('block', 'variant', 'temperature')}
+    keys = ('block', 'variant', 'temperature')
+    if not all(key in record for key in keys):
+        raise CheckpointError(
+            'the training given as detector',
+            expected=f'a record with {", ".join(keys)}',
+            got=', '.join(record),
+            remedy='Is it the training of a decoder? Then give it as that.',
+        )
+    return {key: record[key] for key in keys}
 
 
 def _training(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -144,7 +152,7 @@ def headlines(results: Path) -> dict[str, float]:
         path = results / f'{name}.json'
         if not path.is_file():
             continue
-        report = json.loads(path.read_text('utf-8'))
+        report = _json_of(path)
         for split in ('test', 'shifted'):
             scores = report.get(split, {})
             found |= {f'{name}_{split}_{key}': scores[key] for key in figures if key in scores}
@@ -170,8 +178,18 @@ def _head(folder: Path) -> MapHead | None:
 def _backbone_record(folder: Path) -> dict[str, Any]:
     """What ``clue train backbone`` left beside the weights; nothing for weights from elsewhere."""
     path = folder / PROVENANCE
-    record = json.loads(path.read_text('utf-8')) if path.is_file() else {}
+    record = _json_of(path) if path.is_file() else {}
     return {**record, 'measured': record.get('validation', {})}
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text('utf-8'))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(str(path), expected='a JSON object', got=str(error)) from None
+    if not isinstance(values, dict):
+        raise CheckpointError(str(path), expected='a JSON object', got=type(values).__name__)
+    return values
 
 
 def _source(record: Mapping[str, Any]) -> str:

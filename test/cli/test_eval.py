@@ -120,6 +120,24 @@ def test_assembly_by_command_records_what_was_measured(
     }
 
 
+def test_swapped_or_unreadable_parts_are_named(
+    parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ['model', 'assemble', str(tmp_path / 'model'), '--backbone', str(parts / 'backbone')]
+    assert main([*command, '--detector', str(parts / 'b')]) == 1
+    assert 'the training of a decoder?' in capsys.readouterr().err
+    (tmp_path / 'ambiguity.json').write_text('{')
+    command += ['--decoder', str(parts / 'b'), '--results', str(tmp_path)]
+    assert main(command) == 1
+    assert 'ambiguity.json, expected a JSON object' in capsys.readouterr().err
+
+
+def test_a_training_is_no_model(parts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for action in ('info', 'check'):
+        assert main(['model', action, str(parts / 'a')]) == 1
+        assert 'clue model assemble' in capsys.readouterr().err
+
+
 def test_assembly_refuses_an_unfinished_training(parts: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='finished training'):
         assemble(parts / 'backbone', tmp_path / 'model', detector=tmp_path, decoder=parts / 'b')
@@ -182,18 +200,9 @@ def test_joint_training_makes_both_parts(parts: Path, tmp_path: Path) -> None:
 def evaluate(results: Path, model: Path, data: Path, name: str, *more: str) -> dict:
     """Run ``clue eval`` and read its JSON."""
     path = results / f'{name}.json'
-    command = [
-        'eval',
-        name,
-        '--model',
-        str(model),
-        '--data',
-        str(data),
-        '--n',
-        '12',
-        '--json',
-        str(path),
-    ]
+    command = ['eval', name, '--data', str(data), '--n', '12', '--json', str(path)]
+    if name not in ('variants', 'layers'):  # their settings name a backbone
+        command += ['--model', str(model)]
     assert main([*command, *more]) == 0
     return json.loads(path.read_text())
 

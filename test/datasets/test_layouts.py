@@ -10,6 +10,7 @@ from clue_ros.core.boxes import Box
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.datasets.layouts import LAYOUTS, detect_layout
 from clue_ros.datasets.opening import open_dataset
+from clue_ros.datasets.rows import BadRowError
 from clue_ros.datasets.sample import Sample
 
 
@@ -159,6 +160,24 @@ def test_a_named_folder_goes_before_the_bare_name(tmp_path: Path, make) -> None:
         make.picture(tmp_path / name, size)
     make.lines(tmp_path / 'test.jsonl', [{'image': 'b/1.png', 'text': 'get the mug'}])
     assert next(open_dataset(tmp_path).samples()).width == 40
+
+
+def test_rows_of_ones_own_are_no_pairs(tmp_path: Path, make) -> None:
+    """The file instead of its folder: what it is no part of is not what is said."""
+    make.lines(tmp_path / 'samples.jsonl', [{'image': 'a.png', 'text': 'get the mug'}])
+    for name in ('samples.jsonl', 'a.png'):
+        (tmp_path / 'a.png').write_bytes(bytes(range(256)))
+        with pytest.raises(InvalidRequestError, match='layout'):
+            open_dataset(tmp_path / name)
+
+
+def test_boxes_as_shares_are_not_taken_for_pixels(tmp_path: Path, make) -> None:
+    make.picture(tmp_path / 'a.png')
+    row = {'image': 'a.png', 'text': 'get the mug'}
+    for fields in ({'box': [0.1, 0.1, 0.5, 0.5]}, {'referents': [[0.1, 0.1, 0.5, 1.0]]}):
+        make.lines(tmp_path / 'samples.jsonl', [row | fields])
+        with pytest.raises(BadRowError, match=r'expected pixels, got .* shares'):
+            list(open_dataset(tmp_path).samples())
 
 
 def test_pairs(pairs: Path) -> None:

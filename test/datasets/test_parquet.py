@@ -81,5 +81,5 @@ def test_without_pyarrow_the_remedy_is_told(
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, '__import__', without)
-    with pytest.raises(ClueError, match=r"pip install 'clue_ros\[parquet\]'"):
+    with pytest.raises(ClueError, match='pip install pyarrow'):
         list(open_dataset(tmp_path).samples())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_validation_stands_beside_the_tests(tmp_path):
     assert '| split | right | rough | same kind | other kind | nothing | no box |' in page
     assert '| val | 3 | 3 | 3 | 3 | 3 | 3 |' in page
     assert '| r16-a32 | - | 0.500 |' in page
+
+
+def test_the_page_of_this_repository_is_made_from_its_results(tmp_path):
+    results = Path(__file__).parents[2] / 'docs' / 'results'
+    write_report(results, tmp_path / 'results.md')
+    made = (tmp_path / 'results.md').read_text('utf-8')
+    written = results.with_suffix('.md').read_text('utf-8')
+    # Pictures are named as seen from the page.
+    made = re.sub(r'\]\([^)]*results/', '](results/', made)
+    assert made.splitlines() == written.splitlines(), (
+        'run: clue eval report docs/results --out docs/results.md'
+    )
 
 
 def test_no_results_or_broken_ones_are_named(tmp_path):

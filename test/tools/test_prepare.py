@@ -33,6 +33,21 @@ def environment(tools: ModuleType, tmp_path: Path) -> Any:
     return tools.VirtualEnvironment(folder)
 
 
+def test_what_is_missing_is_told_before_anything_is_fetched(
+    tools: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import prepare
+
+    assert prepare._missing() == []
+    monkeypatch.setattr(prepare.sysconfig, 'get_path', lambda name: str(tmp_path))
+    monkeypatch.setattr(prepare.shutil, 'which', lambda name: None if name == 'cmake' else name)
+    monkeypatch.setattr(prepare.importlib.util, 'find_spec', lambda name: None)
+    told = ', '.join(prepare._missing())
+    for name in ('cmake', '-dev (Python.h', '-venv (ensurepip'):
+        assert name in told
+    assert 'gcc' not in told
+
+
 def test_a_stamp_holds_only_after_the_step_was_finished(tools: ModuleType, tmp_path: Path) -> None:
     stamps = tools.Stamps(tmp_path / 'stamps')
     assert not stamps.holds('step', 'a')
