@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,15 @@ from clue_ros.core.clauses import (
 )
 from clue_ros.core.positions import Axis, distance, is_clear
 
+# What an object has or lies on; its colour is not the object's.
+_FEATURE = re.compile(
+    r'\b(?:with(?:out)?|having|(?:that|which) has|on (?:the|a|an) '
+    rf'(?:{"|".join(sorted(COLOURS))}))\b'
+)
+_TIE = 0.05
+"""Places that differ by less, as a share of the span of all or of a box, are the same."""
+_MARGIN = 1.1
+"""How many times as large the larger of two must look."""
 _HEIGHTS = {
     **dict.fromkeys(('tall', 'taller', 'tallest'), 1),
     **dict.fromkeys(('short', 'shorter', 'shortest'), -1),
@@ -117,6 +127,9 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
     """By words, then relations, sizes, ordinals, places."""
     relation = RELATION.search(clause)
     head = clause[: relation.start()] if relation else clause
+    feature = _FEATURE.search(head)
+    if feature:
+        head = head[: feature.start()]
     words = [word for word in words_of(sides_alone(head)) if word not in SILENT]
     found = by_words(words, among, scene)
     if found.contradicted:
@@ -126,7 +139,8 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
     kept, informative = found.kept, found.informative
     measured = next((word for word in words if word in SIZES or word in _HEIGHTS), None)
     if measured is not None and len(kept) > 1 and not _size_known(words, scene):
-        kept, informative = _by_size(measured, kept, scene), True
+        fewer = _by_size(measured, kept, scene)
+        kept, informative = fewer, informative or len(fewer) < len(kept)
     counted = ordinal_of(clause, scene.words)
     if counted is not None:
         chosen = _by_ordinal(*counted, kept, scene, several_in(clause, counted=True))
@@ -135,30 +149,37 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
     has_corners = any(len(places) > 1 for places in scene.offered)
     placing = words_of(head if has_corners else sides_alone(head))
     places = [word for word in placing if word in PLACES]
-    if places:
-        kept, informative = _by_places(places, kept, scene, several_in(clause)), True
+    ends = {PLACES[word] for word in places}
+    if places and not any((axis, 2) in ends for axis, end in ends if end == 0):
+        placed = _by_places(places, kept, scene, several_in(clause))
+        informative |= len(placed) < len(kept) or len(kept) == 1
+        kept = placed
     return Choice(kept, informative)
 
 
 def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choice:
     """By words that describe the candidates.
 
-    Words that no candidate shares are passed over, except colours: a colour that none of the
-    candidates has says that none of them is meant.
+    Words that no candidate shares are passed over, except colours: where none of the candidates has
+    any of those that are named, none of them is meant.
     """
     fits = dict.fromkeys(among, 0)
     told = 0
+    foreign = coloured = False
     for word in words:
         meanings = same_word(word)
         having = [index for index in among if meanings & scene.looks[index]]
         # "The blue bowl" among mugs is what one of the options stands beside.
         having = having or [index for index in among if meanings & scene.beside[index]]
         if not having and word in COLOURS and all(scene.looks[i] & COLOURS for i in among):
-            return Choice((), informative=True, contradicted=True)
+            foreign = True
         if having:
             told += 1
+            coloured |= word in COLOURS
             for index in having:
                 fits[index] += 1
+    if foreign and not coloured:  # "the red and white one" may be the red one
+        return Choice((), informative=True, contradicted=True)
     if not told:
         return Choice(among, informative=False)
     most = max(fits.values())
@@ -206,9 +227,15 @@ def _size_known(words: list[str], scene: Scene) -> bool:
 
 
 def _by_size(word: str, among: tuple[int, ...], scene: Scene) -> tuple[int, ...]:
-    if word in _HEIGHTS:
-        return (max(among, key=lambda index: _HEIGHTS[word] * scene.boxes[index].height),)
-    return (max(among, key=lambda index: SIZES[word] * scene.boxes[index].area),)
+    """The largest or smallest, where it is so at first sight; else all of them."""
+    sign = _HEIGHTS[word] if word in _HEIGHTS else SIZES[word]
+    sizes = {
+        index: scene.boxes[index].height if word in _HEIGHTS else scene.boxes[index].area
+        for index in among
+    }
+    first, second = sorted(among, key=lambda index: -sign * sizes[index])[:2]
+    larger, smaller = max(sizes[first], sizes[second]), min(sizes[first], sizes[second])
+    return (first,) if larger >= _MARGIN * smaller else among
 
 
 def _by_ordinal(
@@ -220,10 +247,12 @@ def _by_ordinal(
         counted.sort(key=lambda index: Axis.ACROSS.of(scene.boxes[index]))
     if side == 'right':
         counted.reverse()
-    if ordinal >= len(counted):
+    if not -len(counted) <= ordinal < len(counted):
         return ()
-    chosen = counted[-count:] if ordinal < 0 else counted[ordinal : ordinal + count]
-    return tuple(sorted(chosen))
+    if ordinal < 0:
+        end = len(counted) + ordinal + 1
+        return tuple(sorted(counted[max(end - count, 0) : end]))
+    return tuple(sorted(counted[ordinal : ordinal + count]))
 
 
 def _by_places(
@@ -245,8 +274,9 @@ def _by_places(
             for axis, place in (_spread_axis(place, among, scene) for place in places)
         )
 
-    best = sorted(among, key=badness)[: count if count < len(among) else 1]
-    return tuple(sorted(best))
+    ranked = sorted(among, key=badness)
+    last = badness(ranked[(count if count < len(among) else 1) - 1])
+    return tuple(sorted(index for index in among if badness(index) <= last + _TIE))
 
 
 def _spread_axis(place: tuple[Axis, int], among: tuple[int, ...], scene: Scene) -> tuple[Axis, int]:
@@ -266,4 +296,5 @@ def _relative(box: Box, axis: Axis, among: tuple[int, ...], scene: Scene) -> flo
     """Where a box lies between the outermost candidates of an axis, in [0, 1]."""
     values = [axis.of(scene.boxes[index]) for index in among]
     span = max(values) - min(values)
-    return (axis.of(box) - min(values)) / span if span else 0.5
+    extent = sum(axis.extent(scene.boxes[index]) for index in among) / len(among)
+    return (axis.of(box) - min(values)) / span if span > _TIE * extent else 0.5

@@ -20,13 +20,27 @@ SILENT = frozenset(_SILENT_TEXT.split())
 
 _NEGATION = re.compile(
     r'\b(?:except(?: for)?|other than|rather than|instead of|without|not|none of|neither|nor'
-    r"|(?:is|are|was|does|do)n['’]t|don['’]t want)\b",
+    r"|(?:is|are|was|were|does|do|did)n['’]?t|don['’]?t want)\b",
     re.IGNORECASE,
 )
-_BUT = re.compile(r'\b(?:any(?:thing|one)?|every(?:thing|one)?|all)(?: (?:one|of them))? but\b')
+_BUT = re.compile(r'\b(?!all right)(?:any|every|all)\w*(?: \w+){0,2} but\b')
+# "The red one is wrong" denies what stands before.
+_DENIED_AFTER = re.compile(
+    r"\s*(?:\b(?:is|was)|['’]s)?\s*\b(?:(?:is|was)n['’]?t|(?:is|was) not|(?<=s )not) "
+    r"(?:it|right|correct|the one)$|\s*(?:\b(?:is|was)|['’]s) (?:wrong|incorrect)$"
+)
+# "Not the right one the left one": what recognisers write without a comma.
+_NEXT_THING = re.compile(r'(?<=\bone) (?=(?:the|it is|it\'s|i (?:want|mean|meant)|take)\b)')
+_OF_GROUP = re.compile(
+    r'\b(?:out )?of (?:the|those|these|them|all)\s+(?:two|three|four|five|six)\b'
+)
+_COLOUR = '|'.join(sorted(COLOURS))
+# "Red, green or blue" is one list; so is "the red one, or the blue one".
+_LISTED = re.compile(rf'\b({_COLOUR})(?: ones?)?\s*,\s*(?=(?:the )?(?:{_COLOUR})\b)')
+_OR = re.compile(r',\s*or\b')
 _CORRECTION = re.compile(
     r'\b(?:no,? (?:wait|sorry|actually)|wait|sorry|scratch that|i mean(?:t)?|or rather|make (?:that'
-    r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at)\b)))',
+    r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at|left|right)\b)))',
     re.IGNORECASE,
 )
 _SOUNDS_LIKE = {
@@ -73,6 +87,7 @@ ORDINALS = {
     **dict.fromkeys(('last', 'final', 'latter'), -1),
     'former': 0,
 }
+_SECOND_LAST = re.compile(r'\b(?:second|next)[ -](?:to |from )?(?:the )?last\b')
 _NUMBERS = {
     **{word: index for index, word in enumerate(_COUNTS)},
     **{str(index + 1): index for index in range(len(_COUNTS))},
@@ -80,7 +95,7 @@ _NUMBERS = {
 _NUMBERED = re.compile(rf'\b(?:number|option|choice|nr)\s+({"|".join(_NUMBERS)})\b')
 _SEVERAL = re.compile(r'\b(two|three|ones)\b')
 _RUN = re.compile(r'\b(?:first|last) (two|three)\b')
-_FROM_SIDE = re.compile(r'\b(?:from|on|to|at|starting (?:at|on|from)) (?:the |my )?(left|right)\b')
+_FROM_SIDE = re.compile(r'\b(from|on|to|at|starting (?:at|on|from)) (?:the |my )?(left|right)\b')
 
 
 def clauses_of(reply: str, vocabulary: frozenset[str]) -> list[tuple[bool, str]]:
@@ -91,17 +106,33 @@ def clauses_of(reply: str, vocabulary: frozenset[str]) -> list[tuple[bool, str]]
         vocabulary: known words, towards which slips of speech recognition are corrected.
     """
     parts: list[tuple[bool, str]] = []
-    whole = _BUT.sub('except', reply.casefold())
+    whole = _OR.sub(' or', _LISTED.sub(r'\1 or ', without_group(_but_as_except(reply))))
     for clause in re.split(r'[,.;:!?]| but (?!not\b)', whole):
+        denied = _DENIED_AFTER.search(clause)
+        if denied and clause[: denied.start()].strip():
+            parts.append((False, clause[: denied.start()]))
+            continue
         before, *after = _NEGATION.split(clause)
         parts.append((True, before))
-        parts += [(False, denied) for denied in after]
+        for rest in after:
+            negative, *more = _NEXT_THING.split(rest, maxsplit=1)
+            parts.append((False, negative))
+            parts += [(True, text) for text in more]
     return [(positive, _spell(text, vocabulary)) for positive, text in parts if text.strip()]
+
+
+def without_group(text: str) -> str:
+    """The text without "of the two": how many there are says nothing about which one."""
+    return _OF_GROUP.sub('', text)
+
+
+def _but_as_except(reply: str) -> str:
+    return _BUT.sub('except', reply.casefold())
 
 
 def denies(text: str) -> bool:
     """Whether anything in it is denied."""
-    return bool(_NEGATION.search(_BUT.sub('except', text.casefold())))
+    return bool(_NEGATION.search(_but_as_except(text)))
 
 
 def last_correction(reply: str) -> str:
@@ -112,6 +143,11 @@ def last_correction(reply: str) -> str:
     parts = [part.strip(' ,.;:!?') for part in _CORRECTION.split(reply)]
     telling = [part for part in parts if set(words_of(part)) - SILENT]
     return telling[-1] if len(telling) > 1 else reply
+
+
+def final_say(reply: str) -> str:
+    """What follows the last correction, however little it tells: "red, no wait, neither"."""
+    return _CORRECTION.split(reply)[-1].strip(' ,.;:!?')
 
 
 def sides_alone(clause: str) -> str:
@@ -128,16 +164,24 @@ def ordinal_of(clause: str, kinds: frozenset[str]) -> tuple[int, str | None] | N
         clause: lower case.
         kinds: words for the candidates, beside which a number may stand as a name.
     """
-    side = _FROM_SIDE.search(clause)
+    found = _FROM_SIDE.search(clause)
+    side = found.group(2) if found else None
     words = words_of(clause)
     numbered = _NUMBERED.search(clause)
     place = _NUMBERS[numbered.group(1)] if numbered else None
+    if place is None and _SECOND_LAST.search(clause):
+        place = -2
     if place is None:
         place = next((ORDINALS[word] for word in words if word in ORDINALS), None)
-    telling = [word for word in words if word not in SILENT and word not in kinds]
+    telling = [word for word in words if word not in kinds]
     if place is None and len(telling) == 1 and words[-1] == telling[0]:
         place = _NUMBERS.get(telling[0])
-    return None if place is None else (place, side.group(1) if side else None)
+    if place is None:
+        return None
+    if found and place < 0 and found.group(1) in ('on', 'at', 'to'):
+        # "The last one on the right" is the rightmost: its row begins on the left.
+        side = 'left' if side == 'right' else 'right'
+    return place, side
 
 
 def several_in(clause: str, *, counted: bool = False) -> int:

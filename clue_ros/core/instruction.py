@@ -10,25 +10,38 @@ from __future__ import annotations
 import re
 
 from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
-from clue_ros.core.clauses import SILENT, last_correction
+from clue_ros.core.clauses import SILENT, last_correction, without_group
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
-    r'(?:(?:can|could|would|will) you|i(?: would|\'d)? (?:like|want|need)(?: you)?(?: to)?'
-    r'|(?:can|could|may) (?:i|we)|i(?: am|\'m) looking for|go and|let me have|do you see|is there'
-    r'|where is|where\'s)'
+    r'(?:(?:can|could|would|will) you|i(?: would|[\'’]d)? (?:like|want|need)(?: you)?(?: to)?'
+    r'|(?:can|could|may) (?:i|we)|i(?: am|[\'’]m) looking for|go(?: and)?|let me have|do you see'
+    r'|is there|where is|where[\'’]s)'
 )
 _VERB = (
     r'(?:get|bring|hand|give|pass|fetch|grab|take|pick(?: up)?|find|show|point (?:at|to)'
     r'|reach(?: for)?|move|lift|locate|look for|detect|select|hold|have|see|touch|push)'
 )
-_RECIPIENT = r'(?:me|us|over|up|him|her)'
+_RECIPIENT = r'(?:me|us|over|up|him|her|them)'
 _LEAD = re.compile(rf'^(?:{_POLITE}|{_ASK}|{_VERB}|{_RECIPIENT}|to)\b[\s,]*', re.IGNORECASE)
 _TAIL = re.compile(
-    rf'[\s,]*\b(?:{_POLITE}|to me|over here|here|for me|thanks|thank you|will you|would you)$',
+    rf'[\s,]*\b(?:{_POLITE}|to me|(?:over|up|down) (?:here|there)|here|there|up|for me|thanks'
+    r'|thank you|will you|would you|right (?:now|away)|quickly|at once'
+    r'|(?:on|from|off|in) (?:the|this|that|my|your) (?:table|desk|counter|shelf|picture|image))$',
     re.IGNORECASE,
 )
 _ARTICLE = re.compile(r'^(?:the|a|an|that|this|those|these|some|any|my|your)\b\s*', re.IGNORECASE)
+
+# How many; the robot brings one.
+_QUANTITY = re.compile(
+    r'^(?:one|any|either|some|both|all|two|three)(?: one)?(?: of)?'
+    r'(?: (?:the|these|those|my|your))?\b'
+    r'\s*(?=\w)',
+    re.IGNORECASE,
+)
+_WHICHEVER = re.compile(r'^(?:any|either)(?: one)?\b', re.IGNORECASE)
+# "The blue mug, the left one".
+_APPOSITION = re.compile(r'([^,]+),\s*(the [^,]*\bone\b[^,]*)', re.IGNORECASE)
 
 _SIDE = r'(?:left|right|middle|centre|center|front|back|rear|top|bottom|corner)'
 # Where something is; the rest of the phrase belongs to it.
@@ -99,8 +112,30 @@ def strip_verb(instruction: str) -> str:
 
 def noun_phrase(instruction: str) -> str:
     """The request's noun phrase without article: "bring me the red mug" -> "red mug"."""
-    phrase = strip_verb(instruction)
+    phrase = without_group(strip_verb(instruction)).strip()
+    apart = _APPOSITION.fullmatch(phrase)
+    if apart:
+        return refine_phrase(noun_phrase(apart.group(1)), apart.group(2))
+    counted = _QUANTITY.sub('', phrase)
+    if counted and counted != phrase:
+        return singular(counted)
     return _ARTICLE.sub('', phrase) or phrase
+
+
+def minds_not(instruction: str) -> bool:
+    """Whether any object of the kind will do: "bring me any mug", "either of the mugs"."""
+    return bool(_WHICHEVER.match(strip_verb(instruction)))
+
+
+def singular(phrase: str) -> str:
+    """The phrase with its thing in the singular: "red mugs in front" -> "red mug in front"."""
+    beside = _BESIDE.search(phrase)
+    end = beside.start() if beside else len(phrase)
+    thing = phrase[:end].rstrip()
+    for ending, one in (('xes', 'x'), ('sses', 'ss'), ('shes', 'sh'), ('s', '')):
+        if thing.endswith(ending) and not thing.endswith('ss'):
+            return f'{thing.removesuffix(ending)}{one}{phrase[len(thing) :]}'
+    return phrase
 
 
 def refine_phrase(phrase: str, reply: str) -> str:
@@ -111,7 +146,7 @@ def refine_phrase(phrase: str, reply: str) -> str:
     the phrase lends its noun. Adjectives of the same sort as the reply's are given up.
     """
     said = last_correction(reply.strip())
-    content = noun_phrase(_REPLY_LEAD.sub('', said))
+    content = noun_phrase(_REPLY_LEAD.sub('', without_group(said)))
     feature = _FEATURE.search(content)
     rank, thing, place = _parts(content[: feature.start()] if feature else content)
     if feature:

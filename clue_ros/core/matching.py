@@ -21,10 +21,14 @@ from clue_ros.core.clauses import (
     SILENT,
     clauses_of,
     denies,
+    final_say,
     last_correction,
 )
 from clue_ros.core.replies import ReplyKind, classify_reply
 
+_ALL_RIGHT = re.compile(r"(?:(?:that[’']?s|that is|yes|yeah|ok|okay|all) )*(?:right|alright)")
+_BESIDE = re.compile(rf'(?:{RELATION.pattern})|\bthan\b', re.IGNORECASE)
+_SMALL_TALK = frozenset('hello hi hey hm hmm um uh oh ah good morning evening'.split())  # noqa: SIM905
 _ELSE = frozenset({'other', 'another', 'different', 'else'})
 _ANY = re.compile(r'\b(?:any|either|whichever|whatever)\b')
 _REFUSAL = re.compile(r'(?:no|nope|nah|wrong)\b')
@@ -71,6 +75,9 @@ def match_reply(reply: str, candidates: Sequence[Candidate], options: Sequence[s
     match classify_reply(reply):
         case ReplyKind.EITHER:
             return Match(MatchKind.ANY, every)
+        case ReplyKind.NO if words_of(reply) == ['not', 'right']:
+            found = _by_content(reply, candidates, options)  # a side, or no agreement
+            return found if found.kind is MatchKind.NARROWED else Match(MatchKind.NONE, ())
         case ReplyKind.NEITHER | ReplyKind.CANCEL | ReplyKind.NO:
             return Match(MatchKind.NONE, ())
         case ReplyKind.UNSURE:
@@ -99,6 +106,9 @@ def _other_one(every: tuple[int, ...], options: Sequence[str]) -> Match:
 def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[str]) -> Match:
     """The last correction where it tells something, else the whole reply."""
     scene = Scene.of(candidates, options)
+    taken_back = _taken_back(reply, scene)
+    if taken_back is not None:
+        return taken_back
     corrected = last_correction(reply)
     found = _read(corrected, scene)
     if found.kind is MatchKind.UNCLEAR and corrected != reply:
@@ -106,11 +116,28 @@ def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[s
     return found
 
 
+def _taken_back(reply: str, scene: Scene) -> Match | None:
+    """A reply whose end takes back how it began: "the red one, no wait, the other one"."""
+    end = final_say(reply)
+    before = reply[: reply.rfind(end)] if end else ''
+    if not before.strip(' ,.;:!?'):
+        return None
+    match classify_reply(end):
+        case ReplyKind.NEITHER | ReplyKind.NO | ReplyKind.CANCEL:
+            return Match(MatchKind.NONE, ())
+        case ReplyKind.OTHER_ONE:
+            first = _read(last_correction(before), scene)
+            rest = tuple(index for index in scene.every if index not in first.kept)
+            is_choice = first.kind is MatchKind.NARROWED and rest
+            return Match(MatchKind.NARROWED, rest) if is_choice else None
+    return None
+
+
 def _read(reply: str, scene: Scene) -> Match:
     named = _named_option(reply, scene.options)
     if named is not None:
         return Match(MatchKind.NARROWED, (named,))
-    clauses = clauses_of(reply, scene.vocabulary)
+    clauses = _without_assent(clauses_of(reply, scene.vocabulary))
     said = [clause for positive, clause in clauses if positive]
     words = {word for clause in said for word in words_of(clause)} - SILENT
     describes = bool(words - _ELSE - scene.words)
@@ -128,17 +155,29 @@ def _read(reply: str, scene: Scene) -> Match:
     if minds_not and len(kept) > 1 and (informative or words - {'any', 'either'} <= scene.words):
         return Match(MatchKind.ANY, kept)
     if not informative:
-        return Match(MatchKind.UNCLEAR, scene.every, described=True)
+        told = {word for _, clause in clauses for word in words_of(clause)} - SILENT - _SMALL_TALK
+        return Match(MatchKind.UNCLEAR, scene.every, described=bool(told))
     return Match(MatchKind.NARROWED, kept) if kept else Match(MatchKind.NONE, (), describes)
+
+
+def _without_assent(clauses: list[tuple[bool, str]]) -> list[tuple[bool, str]]:
+    """Without a leading "right" that only agrees, as another place is named after it."""
+    (positive, first), *rest = clauses or [(True, '')]
+    agrees = positive and _ALL_RIGHT.fullmatch(first.strip())
+    placed = any(PLACES.keys() & words_of(clause) for is_said, clause in rest if is_said)
+    return rest if agrees and placed else clauses
 
 
 def _named_option(reply: str, options: Sequence[str]) -> int | None:
     """The one option that the reply repeats word for word, without denying anything."""
     if denies(reply) or (len(options) == 1 and _REFUSAL.match(reply.casefold())):
         return None
-    said = f' {" ".join(words_of(reply))} '
+    whole, before = (f' {" ".join(words_of(text))} ' for text in (reply, _BESIDE.split(reply)[0]))
     repeated = [
-        index for index, option in enumerate(options) if f' {" ".join(words_of(option))} ' in said
+        index
+        for index, option in enumerate(options)
+        # "The one next to the blue mug" names a neighbour, not the option "the blue mug".
+        if f' {" ".join(words_of(option))} ' in (whole if _BESIDE.search(option) else before)
     ]
     return repeated[0] if len(repeated) == 1 else None
 
@@ -148,7 +187,10 @@ def _about_one(clauses: list[tuple[bool, str]], scene: Scene, *, describes: bool
 
     Only words for the object agree: "the mug on the left" may be this one or another.
     """
-    first = clauses[0][1].strip() if clauses else ''
+    first = clauses[0][1].strip() if clauses and clauses[0][0] else ''
+    takes_back = any(clause.strip().endswith(' no') for _, clause in clauses) or any(
+        _REFUSAL.fullmatch(clause.strip()) for _, clause in clauses[1:]
+    )
     agrees, refuses = bool(_ASSENT.match(first)), bool(_REFUSAL.match(first))
     for positive, clause in clauses:
         relation = RELATION.search(clause)
@@ -160,7 +202,7 @@ def _about_one(clauses: list[tuple[bool, str]], scene: Scene, *, describes: bool
         looks = [word for word in words if word in COLOURS or word in SIZES or word in SHADES]
         if positive and fits.informative and not fits.contradicted:
             agrees |= bool(looks) if placed else True
-    if refuses:
+    if refuses or takes_back:
         return Match(MatchKind.NONE, (), described=describes)
     if agrees:
         return Match(MatchKind.NARROWED, scene.every)

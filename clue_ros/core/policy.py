@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from clue_ros.core.dialog import MAX_EXCHANGES, Dialog
 from clue_ros.core.errors import SettingsError
+from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.turn import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,25 @@ class Policy:
         """Whether the dialog has a question left; if not, the grounding is marked ``forced``."""
         return len(dialog.exchanges) < self.max_turns
 
-    def is_repeated(self, dialog: Dialog, question: str) -> bool:
-        """Whether that question was asked before in the same words."""
-        wanted = _words(question)
-        return any(_words(asked) == wanted for asked in dialog.questions)
+    def is_repeated(self, dialog: Dialog, question: Question) -> bool:
+        """Whether that question was asked before: in the same words, about the same objects.
+
+        One that the person did not understand may be said once more.
+        """
+        before = [each for each in dialog.exchanges if _is_same(each.question, question)]
+        not_heard = (
+            len(before) == 1
+            and before[0] is dialog.exchanges[-1]
+            and classify_reply(before[0].reply) is ReplyKind.UNSURE
+        )
+        return bool(before) and not not_heard
+
+
+def _is_same(first: Question, second: Question) -> bool:
+    if _words(first.text) != _words(second.text):
+        return False
+    known = first.candidates and second.candidates
+    return not known or first.candidates == second.candidates
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-CANCEL_PHRASES = ('cancel', 'never mind', 'nevermind', 'stop', 'forget it', 'abort')
+CANCEL_PHRASES = (
+    'cancel', 'never mind', 'nevermind', 'stop', 'forget it', 'forget about it', 'leave it',
+    'abort',
+)  # fmt: skip
 
 
 class ReplyKind(Enum):
@@ -40,8 +43,9 @@ _YES = (
     r'|(?:that|this)(?: one)?)'
 )
 _NO = (
-    r'(?:no|nope|nah|n|negative|incorrect|no way|wrong(?: \w+)?|i don\'?t'
-    rf'|not (?:really|quite|it|right|correct|{_POINTED})|(?:of course|certainly|definitely) not'
+    r'(?:no|nope|nah|n|negative|incorrect|no way|wrong(?: (?:ones?|thing|object|side))?|i don\'?t'
+    rf'|not (?:really|quite|exactly|it|right|correct|{_POINTED})'
+    r'|(?:of course|certainly|definitely) not'
     rf'|{_THAT_IS} (?:wrong|not(?: (?:it|right|correct|{_POINTED}))?)|i {_NOT} think(?: so)?'
     rf'|(?:that|it) isn\'?t(?: (?:it|right|correct|{_POINTED}))?)'
 )
@@ -71,7 +75,8 @@ _PATTERNS = {
     ReplyKind.YES: rf'{_YES}(?: {_YES})*',
     ReplyKind.NO: rf'{_NO}(?: {_NO})*',
     ReplyKind.UNSURE: (
-        rf'i {_NOT} (?:know|understand|remember)|(?:i )?dunno|(?:i\'?m )?not sure|maybe|perhaps'
+        rf'i {_NOT} (?:know|understand|remember)|(?:i )?dunno|maybe|perhaps'
+        r'|(?:i(?:\'?m| am) )?not (?:quite |really |so )?sure'
         r'|(?:i have )?no (?:idea|clue)|what|huh|pardon(?: me)?|sorry|excuse me|come again'
         r'|(?:can you )?(?:say (?:that )?again|repeat(?: that)?)|which ones?|wait|hold on'
         r'|what (?:do you mean|did you say)'

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.policy import Policy
+from clue_ros.core.turn import Question
 from clue_ros.evaluation.outcomes import Verdict
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.user import Outcome, Reply, SimulatedUser, Style
@@ -43,7 +44,7 @@ class Judge:
                 text=question,
                 answerable=reply.text is not None,
                 discriminating=len({answer.text for answer in plain.values()}) > 1,
-                repeated=self._policy.is_repeated(dialog, question),
+                repeated=self._policy.is_repeated(dialog, Question(question)),
             )
         )
         # "I do not understand" and "any of them" rule nothing out.

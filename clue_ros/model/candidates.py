@@ -8,11 +8,12 @@ the boxes of the mugs and the bowl, see :mod:`clue_ros.core.relations`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clue_ros.core.candidates import COLOURS, SIZES, Candidate, best, is_size, words_of
-from clue_ros.core.instruction import means_one, split_relation
+from clue_ros.core.instruction import means_one, singular, split_relation
 from clue_ros.core.relations import Ranked, Relation, related, relation_of
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
@@ -43,6 +44,7 @@ _FUNCTION_WORDS_TEXT = """
     some one ones object objects thing things item items
 """
 _FUNCTION_WORDS = frozenset(_FUNCTION_WORDS_TEXT.split())
+_FEATURE = re.compile(r'\b(?:with|without|having|from|on|in|that|which)\b')
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class CandidateFinder:
             text: [
                 replace(
                     sighting.candidate,
-                    label=split_relation(text)[0],
+                    label=singular(split_relation(text)[0]),
                     description=description.text,
                     fit=_fit(sighting, text, words[text], description.likelihoods),
                     certainty=description.certainty,
@@ -241,7 +243,8 @@ class CandidateFinder:
 
     def _words_to_verify(self, text: str) -> tuple[str, ...]:
         """The text's words that a description would hold; a crop's answer holds colours only."""
-        words = [word for word in words_of(split_relation(text)[0]) if word not in _FUNCTION_WORDS]
+        thing = _FEATURE.split(split_relation(text)[0])[0]  # no description tells of handles
+        words = [word for word in words_of(thing) if word not in _FUNCTION_WORDS]
         if self._describer.by_crop:
             return tuple(word for word in words if word in COLOURS)
         return tuple(words)

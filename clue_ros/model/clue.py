@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clue_ros.core.clauses import final_say
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import (
     BusyError,
@@ -169,7 +170,7 @@ class Clue:
                     return failed(work, error.code, str(error), decision)
                 if question is None:
                     return nothing_fits(work, stages.reading, decision)
-                if not policy.is_repeated(dialog, question.text):
+                if not policy.is_repeated(dialog, question):
                     return asked(work, question, decision)
             grounding = stages.ground(decision, forced=decision.ambiguous)
             if grounding is None:
@@ -285,6 +286,9 @@ def _dialog(dialog: object) -> Dialog:
 
 
 def _is_cancelled(dialog: Dialog, phrases: tuple[str, ...]) -> bool:
-    return bool(dialog.exchanges) and (
-        classify_reply(dialog.exchanges[-1].reply, phrases) is ReplyKind.CANCEL
+    if not dialog.exchanges:
+        return False
+    reply = dialog.exchanges[-1].reply
+    return any(
+        classify_reply(text, phrases) is ReplyKind.CANCEL for text in (reply, final_say(reply))
     )

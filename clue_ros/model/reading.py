@@ -8,7 +8,7 @@ from clue_ros.core.boxes import Box, iou
 from clue_ros.core.candidates import Candidate, best
 from clue_ros.core.dialog import Dialog, Exchange
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.core.instruction import noun_phrase, refine_phrase, split_relation
+from clue_ros.core.instruction import minds_not, noun_phrase, refine_phrase, split_relation
 from clue_ros.core.locations import decode_box, encode_box
 from clue_ros.core.matching import MatchKind, match_reply
 from clue_ros.core.replies import ReplyKind, classify_reply
@@ -77,6 +77,8 @@ class Reader:
             by_detections: whether the detections decide, rather than a detector or adapter B.
         """
         reading = Reading(noun_phrase(dialog.instruction))
+        if by_detections and not dialog.exchanges and minds_not(dialog.instruction):
+            return self._whichever(work, reading)
         for turn, exchange in enumerate(dialog.exchanges):
             so_far = replace(dialog, exchanges=dialog.exchanges[: turn + 1])
             reading = self._after(work, so_far, reading, exchange, by_detections)
@@ -138,16 +140,19 @@ class Reader:
         """Search with the reply's words, beyond what it refuses; without words nothing changes."""
         kind = classify_reply(reply)
         if kind is ReplyKind.EITHER:
-            found = self._finder.find(work, reading.phrase)
-            return replace(
-                reading.narrowed(found), settled=best(found) if found else None, rejected=not found
-            )
+            chosen = self._whichever(work, reading)
+            return replace(chosen, rejected=chosen.settled is None)
         if kind is not ReplyKind.CONTENT:
             return reading
         phrase = refine_phrase(reading.phrase, reply)
         found = self._finder.find(work, phrase)
         # A described refusal may still mean the box that was refused: its description was wrong.
         return replace(reading, phrase=phrase).narrowed(_beyond(found, refused) or found)
+
+    def _whichever(self, work: Work, reading: Reading) -> Reading:
+        """Any of what fits will do: the surest."""
+        found = self._finder.find(work, reading.phrase)
+        return replace(reading.narrowed(found), settled=best(found) if found else None)
 
     def _others(
         self, work: Work, reading: Reading, offered: tuple[Candidate, ...]
@@ -196,7 +201,8 @@ class Reader:
         found = {one.box: one for one in self._finder.found(work, phrase)}
         if all(box in found for box in boxes):
             return tuple(found[box] for box in boxes)
-        plain = [_plain_candidate(box, phrase, work) for box in boxes]
+        seen = self._finder.find(work, phrase)
+        plain = [_known_candidate(box, phrase, work, seen) for box in boxes]
         described = self._describer.describe(work, plain)
         return tuple(
             replace(one, description=description.text, certainty=description.certainty)
@@ -211,8 +217,8 @@ def _beyond(found: tuple[Candidate, ...], refused: tuple[Candidate, ...]) -> tup
     )
 
 
-def _plain_candidate(box: Box, phrase: str, work: Work) -> Candidate:
-    """A candidate of a box that a caller sent.
+def _known_candidate(box: Box, phrase: str, work: Work, seen: tuple[Candidate, ...]) -> Candidate:
+    """A candidate of a box that a caller sent, as sure as that of the detection it belongs to.
 
     Raises:
         InvalidRequestError: the box lies outside the image.
@@ -223,4 +229,8 @@ def _plain_candidate(box: Box, phrase: str, work: Work) -> Candidate:
             'candidate box', expected=f'inside {work.view.width} x {work.view.height}', got=box.xyxy
         )
     bins = encode_box(inside, work.view.width, work.view.height)
-    return Candidate(inside, bins, label=split_relation(phrase)[0])
+    plain = Candidate(inside, bins, label=split_relation(phrase)[0])
+    same = max(seen, key=lambda one: iou(one.box, inside), default=None)
+    if same is None or iou(same.box, inside) < SAME_OBJECT_IOU:
+        return plain
+    return replace(plain, score=same.score, fit=same.fit)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clue_ros.core.boxes import Box
 from clue_ros.core.dialog import (
     MAX_EXCHANGES,
     MAX_TEXT_LENGTH,
@@ -79,11 +80,31 @@ def test_dialogs_are_bounded() -> None:
         dialog.with_exchange(Question('which?'), 'that')
 
 
+def test_a_question_that_was_not_understood_may_be_said_once_more() -> None:
+    question = Question('left or right?')
+    dialog = Dialog('get the mug').with_exchange(question, 'say that again')
+    assert not Policy().is_repeated(dialog, question)
+    assert Policy().is_repeated(dialog.with_exchange(question, 'what?'), question)
+
+
+def test_the_same_words_about_other_objects_are_another_question() -> None:
+    first, second = (
+        Question(
+            'left or right?', ('left', 'right'), (Box(x, 0, x + 9, 9), Box(50 + x, 0, 60 + x, 9))
+        )
+        for x in (0, 20)
+    )
+    dialog = Dialog('get the red mug').with_exchange(first, 'sorry, the green one')
+    assert not Policy().is_repeated(dialog, second)
+    assert Policy().is_repeated(dialog, first)
+    assert Policy().is_repeated(dialog, Question('left or right?'))  # who knows about what
+
+
 def test_policy_stops_after_max_turns_and_on_repetition() -> None:
     dialog = Dialog.from_texts('get the mug', [('Which mug?', 'that')])
     assert Policy(max_turns=2).may_ask(dialog)
     assert not Policy(max_turns=1).may_ask(dialog)
-    assert Policy().is_repeated(dialog, 'which  MUG')
-    assert not Policy().is_repeated(dialog, 'which bowl?')
+    assert Policy().is_repeated(dialog, Question('which  MUG'))
+    assert not Policy().is_repeated(dialog, Question('which bowl?'))
     with pytest.raises(SettingsError, match=r'max_turns: expected 0\.\.32, got -1'):
         Policy(max_turns=-1)

@@ -6,8 +6,10 @@ import pytest
 
 from clue_ros.core.instruction import (
     means_one,
+    minds_not,
     noun_phrase,
     refine_phrase,
+    singular,
     split_relation,
     strip_verb,
 )
@@ -102,3 +104,40 @@ def test_words_that_single_out(phrase, expected):
 )
 def test_a_reply_refines_what_is_looked_for(phrase, reply, refined):
     assert refine_phrase(phrase, reply) == refined
+
+
+@pytest.mark.parametrize(
+    ('instruction', 'phrase'),
+    [
+        ('get the mug on the table', 'mug'),
+        ('bring me the mug from the table', 'mug'),
+        ('bring me that mug over there', 'mug'),
+        ('bring me the mug quickly', 'mug'),
+        ('bring me the mug right now', 'mug'),
+        ('go get the mug', 'mug'),
+        ('bring them the mug', 'mug'),
+        ('pick the mug up', 'mug'),
+        ('I’d like the mug', 'mug'),
+        ('bring me the mug on the right', 'mug on the right'),
+        ('the red one of the four', 'red one'),
+        ('bring me one of the red mugs', 'red mug'),
+        ('both boxes', 'box'),
+        ('any of the dishes', 'dish'),
+        ('the glass', 'glass'),
+        ('the blue mug, the left one', 'left blue mug'),
+    ],
+)
+def test_everyday_requests(instruction, phrase):
+    assert noun_phrase(instruction) == phrase
+
+
+def test_whether_any_will_do():
+    assert minds_not('bring me any mug')
+    assert minds_not('either of the mugs, please')
+    assert not minds_not('bring me one of the mugs')
+
+
+def test_labels_are_in_the_singular():
+    assert singular('red mugs on the left') == 'red mug on the left'
+    assert singular('glass') == 'glass'
+    assert singular('mug') == 'mug'

@@ -302,3 +302,96 @@ def test_a_place_named_by_an_option_is_meant_as_the_option_says():
     assert match_reply('the one in the middle', mugs, deep).kept == (0,)
     across = ('the mug on the left', 'the mug on the right', 'the mug in the middle')
     assert match_reply('the middle one', mugs, across).kept == (2,)
+
+
+TWO_COLOURS = [candidate('red mug', 0), candidate('blue mug', 200)]
+
+
+@pytest.mark.parametrize(
+    ('candidates', 'reply', 'kept'),
+    [
+        # What something stands beside is not what is meant.
+        (TWO_COLOURS, 'the red one next to the blue mug', [0]),
+        (TWO_COLOURS, 'the one left of the blue mug', [0]),
+        (KINDS, 'the one next to the bottle', [0]),
+        # Denials without apostrophes, and after the noun.
+        (TWO_COLOURS, 'dont want the red one', [1]),
+        (TWO_COLOURS, 'it isnt the red one', [1]),
+        (TWO_COLOURS, "I didn't say red", [1]),
+        (TWO_COLOURS, 'any mug but the red one', [1]),
+        (TWO_COLOURS, 'any colour but red', [1]),
+        (TWO_COLOURS, 'the red one is wrong', [1]),
+        (TWO_COLOURS, "the red one isn't it", [1]),
+        (TWINS, 'no the left one is wrong, the right one', [1]),
+        (TWINS, 'not the right one the left one', [0]),
+        # "Right" that only agrees.
+        (TWINS, 'right, the left one', [0]),
+        (TWINS, "that's right, the left one", [0]),
+        (TWINS, 'all right, the left one', [0]),
+        (TWINS, 'right', [1]),
+        (TWINS, 'not right', [0]),
+        # The last word counts.
+        (TWINS, 'left, no, the other one', [1]),
+        (TWINS, 'left no right', [1]),
+        (TWINS, 'the one on the right, no left', [0]),
+        (TWO_COLOURS, 'the red one, no wait, the other one', [1]),
+        # Counting.
+        (ROW, 'the last one on the right', [3]),
+        (ROW, 'last on the left', [0]),
+        (ROW, 'the last one from the right', [0]),
+        (ROW, 'the second to last', [2]),
+        (ROW, 'second last from the left', [2]),
+        (ROW, 'two', [1]),
+        # How many there are says nothing about which one.
+        (TWO_COLOURS, 'the red one of the two', [0]),
+        (TWO_COLOURS, 'of those two, the red one', [0]),
+        (COLOURS, 'the smaller of the two', [0]),
+        # Features, mats and lists.
+        (TWO_COLOURS, 'the red one with the white lid', [0]),
+        (TWO_COLOURS, 'the red one on the black mat', [0]),
+        (TWO_COLOURS, 'the red and white one', [0]),
+        (TWINS, 'the left one with the white handle', [0]),
+        (COLOURS, 'not the red, green, or yellow one', [1]),
+        (COLOURS, 'red or blue', [0, 1]),
+        (COLOURS, 'red, blue', [0, 1]),
+    ],
+)
+def test_what_people_say_to_a_robot(candidates, reply, kept):
+    match = read(reply, candidates)
+    assert (match.kind, list(match.kept)) == (MatchKind.NARROWED, kept)
+
+
+@pytest.mark.parametrize(
+    ('candidates', 'reply'),
+    [
+        (TWO_COLOURS, 'red... actually neither'),
+        (TWO_COLOURS, 'the red one, actually no'),
+        (TWO_COLOURS, 'the red one. no wait. cancel'),
+        ([TWINS[0]], 'not exactly'),
+        ([TWINS[0]], 'yeah, no'),
+        ([TWINS[0]], 'yeah no'),
+    ],
+)
+def test_what_is_taken_back_is_not_meant(candidates, reply):
+    assert read(reply, candidates).kind is MatchKind.NONE
+
+
+@pytest.mark.parametrize(
+    ('candidates', 'reply', 'described'),
+    [
+        (TWINS, 'the bigger one', True),  # they look alike in size
+        (TWINS, 'the near one', True),  # and stand equally far
+        (TWINS, 'left right', True),
+        (TWO_COLOURS, 'I want two', True),
+        (TWINS, 'I am not sure', False),
+        (TWINS, 'hello', False),
+    ],
+)
+def test_a_tie_is_no_choice(candidates, reply, described):
+    match = read(reply, candidates)
+    assert match.kind is MatchKind.UNCLEAR
+    assert match.described is described
+
+
+def test_two_in_the_middle_are_two():
+    assert list(match_reply('the one in the middle', ROW).kept) == [1, 2]

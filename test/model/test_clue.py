@@ -454,6 +454,18 @@ def test_a_question_without_words_is_reported(clue, image, script):
     assert '?? ;' in turn.error_message
 
 
+def test_a_question_that_was_not_understood_is_asked_again(clue, image, script):
+    script(found=(RED, BLUE))
+    clue.configure(gate='detections', asker='composed')
+    asked = clue.step(image, 'get the mug').question
+    dialog = Dialog('get the mug').with_exchange(asked, 'say that again')
+    again = clue.step(image, dialog)
+    assert again.question is not None
+    assert again.question.text == asked.text
+    # Asked twice in vain it is given up: the best guess.
+    assert clue.step(image, dialog.with_exchange(again.question, 'what?')).grounding.forced
+
+
 def test_a_reply_that_cancels_ends_the_dialog(clue, image, script):
     script()
     dialog = Dialog.from_texts('get the mug', [('which one?', 'never mind')])

@@ -244,3 +244,21 @@ def test_boxes_outside_the_image_are_the_callers_mistake(work):
     question = Question('this?', ('this',), (Box(500, 100, 600, 150),))
     with pytest.raises(InvalidRequestError, match='candidate box'):
         read(work, Dialog('get the mug').with_exchange(question, 'yes'))
+
+
+def test_boxes_from_elsewhere_are_as_sure_as_the_detections_they_belong_to(work):
+    """A view that was forgotten in between, or another process: 1.0 would pass for certainty."""
+    boxes = (RED.box, Box(102, 100, 140, 150))
+    question = Question('this or that?', ('this', 'that'), boxes)
+    dialog = Dialog('get the mug').with_exchange(question, 'whatever')
+    reader = Reader(Finder(), Describer(), None)  # nothing is remembered
+    reading = reader.read(work, dialog, by_detections=True)
+    assert [one.score for one in reading.candidates] == [RED.score, BLUE.score]
+    assert reading.settled.box == boxes[1]
+
+
+def test_any_of_them_is_the_surest_without_a_question(work):
+    reading = read(work, Dialog('bring me any mug'), by_detections=True)
+    assert reading.settled == BLUE
+    reading = read(work, Dialog('bring me any bowl'), by_detections=True)
+    assert (reading.candidates, reading.settled) == ((), None)
