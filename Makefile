@@ -41,7 +41,7 @@ check-3b: setup ## PaliGemma2-3B-448 with random weights on this machine: 8 GB o
 bench: setup ## time the engine against plain transformers (the node: python bench/node.py)
 	@$(BIN)/clue bench $(ARGS)
 
-train-tiny: setup ## make the embedded model again, from nothing: hours; into runs/tiny; ARGS=--resume goes on
+train-tiny: setup ## an embedded model like the shipped one, from nothing: hours; into runs/tiny; ARGS=--resume goes on
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone-longer.yaml --out runs/backbone-longer $(ARGS)
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone-finer.yaml --out runs/backbone-finer $(ARGS)

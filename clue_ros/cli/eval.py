@@ -146,7 +146,8 @@ def _lora_sweep(args: argparse.Namespace, samples: Mapping[str, Any]) -> dict[st
 
 
 def _dialog(args: argparse.Namespace) -> dict[str, Any]:
-    from clue_ros.evaluation.dialog import evaluate_dialog, flatten, standard_matches
+    from clue_ros.evaluation.dialog import evaluate_dialog, flatten
+    from clue_ros.evaluation.players import standard_matches
     from clue_ros.evaluation.session import open_splits, run_record
     from clue_ros.model.checkpoint import load_checkpoint
 

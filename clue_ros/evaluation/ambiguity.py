@@ -65,10 +65,10 @@ def evaluate_ambiguity(
     for split, samples in splits.items():
         table = FeatureTable(detector.backbone, samples)
         predicted = _predict(detector, config.temperature, samples, table)
-        scores = ambiguity_scores(samples, predicted, config.settings.threshold)
+        rows = detector_predictions(samples, predicted, config.settings.threshold)
+        scores = request_scores(samples, rows)
         if kept is not None:
-            said = predicted >= config.settings.threshold
-            kept += ambiguity_predictions(samples, predicted.tolist(), said.tolist())
+            kept += rows
         if later and later.get(split):
             more = later[split]
             again = FeatureTable(detector.backbone, more)
@@ -81,14 +81,12 @@ def evaluate_ambiguity(
     return report
 
 
-def ambiguity_scores(
+def detector_predictions(
     samples: Sequence[Sample], predicted: NDArray[np.float64], threshold: float
-) -> dict[str, Any]:
-    """All scores of one split from calibrated probabilities (n,)."""
+) -> list[Prediction]:
+    """Predictions from calibrated probabilities (n,); ambiguous from the threshold on."""
     said = predicted >= threshold
-    return request_scores(
-        samples, ambiguity_predictions(samples, predicted.tolist(), said.tolist())
-    )
+    return ambiguity_predictions(samples, predicted.tolist(), said.tolist())
 
 
 def request_scores(samples: Sequence[Sample], rows: Sequence[Prediction]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from clue_ros.core.dialog import Dialog, Exchange
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.core.instruction import minds_not, noun_phrase, refine_phrase, split_relation
 from clue_ros.core.locations import decode_box, encode_box
-from clue_ros.core.matching import MatchKind, match_reply
+from clue_ros.core.matching import Match, MatchKind, match_reply
 from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Question
 from clue_ros.model.candidates import CandidateFinder
@@ -101,11 +101,9 @@ class Reader:
                 return replace(reading, candidates=None, settled=None)
             return self._look_again(work, reading, exchange.reply)
         match = match_reply(exchange.reply, offered, exchange.question.options)
-        kept = tuple(offered[index] for index in match.kept)
-        if match.kind is MatchKind.NARROWED:
-            return reading.narrowed(kept)
-        if match.kind is MatchKind.ANY:
-            return replace(reading, candidates=kept, settled=best(kept))
+        chosen = _chosen(reading, match, offered)
+        if chosen is not None:
+            return chosen
         if match.kind is MatchKind.UNCLEAR:
             unchanged = replace(reading, candidates=offered, settled=None, rejected=False)
             if not match.described:
@@ -126,12 +124,9 @@ class Reader:
             known = self._finder.found(work, phrase) or self._finder.find(work, phrase)
         if not known:
             return self._look_again(work, reading, reply)
-        match = match_reply(reply, known)
-        kept = tuple(known[index] for index in match.kept)
-        if match.kind is MatchKind.NARROWED:
-            return reading.narrowed(kept)
-        if match.kind is MatchKind.ANY:
-            return replace(reading, candidates=kept, settled=best(kept))
+        chosen = _chosen(reading, match_reply(reply, known), known)
+        if chosen is not None:
+            return chosen
         return self._shown_to_model(work, dialog, replace(reading, candidates=known, settled=None))
 
     def _look_again(
@@ -208,6 +203,16 @@ class Reader:
             replace(one, description=description.text, certainty=description.certainty)
             for one, description in zip(plain, described, strict=True)
         )
+
+
+def _chosen(reading: Reading, match: Match, among: tuple[Candidate, ...]) -> Reading | None:
+    """The reading where the rules tell which of the candidates are meant; None where not."""
+    kept = tuple(among[index] for index in match.kept)
+    if match.kind is MatchKind.NARROWED:
+        return reading.narrowed(kept)
+    if match.kind is MatchKind.ANY:
+        return replace(reading, candidates=kept, settled=best(kept))
+    return None
 
 
 def _beyond(found: tuple[Candidate, ...], refused: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 from clue_ros.core.errors import BadImageError, ClueError, ErrorCode
 from clue_ros.ros.alarms import Alarms
 from clue_ros.ros.conversions import from_time
+from clue_ros.ros.graph import why_no_frame
 from clue_ros.ros.qos import camera_qos
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.sight import Snapshot
@@ -290,32 +291,7 @@ class Camera:
 
     def diagnosis(self) -> str:
         """Why no frame comes, and how to mend it, from what the graph says."""
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
-        wanted = _type_name(self._type)
-        types = sorted({offer.topic_type for offer in publishers} - {wanted})
-        if types and all(offer.topic_type in types for offer in publishers):
-            return (
-                f'{self.topic} holds {", ".join(types)}, expected {wanted}. For compressed images '
-                'set image_transport to compressed and remap `image` to the topic without '
-                '/compressed.'
-            )
-        if not publishers:
-            return (
-                f'Nobody publishes {self.topic}: start the camera, or remap `image` '
-                '(-r image:=/your/camera/image).'
-            )
-        offers = sorted({offer.qos_profile.reliability.name for offer in publishers})
-        names = ', '.join(sorted({offer.node_name for offer in publishers}))
-        return (
-            f'{names} offers {self.topic} ({", ".join(offers)}), but no frame came. Large '
-            'frames are lost without the shared-memory profile: set FASTDDS_DEFAULT_PROFILES_FILE '
-            '(FASTRTPS_DEFAULT_PROFILES_FILE before Kilted) to share/clue_ros/config/fastdds.xml '
-            'for camera and node. If the QoS does not match, set image_reliability.'
-        )
-
-
-def _type_name(kind: type[Any]) -> str:
-    return f'sensor_msgs/msg/{kind.__name__}'
+        return why_no_frame(self._node, self.topic, self._type)
 
 
 def _stamp_of(data: bytes) -> int:

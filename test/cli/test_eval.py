@@ -287,7 +287,8 @@ def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
 
 
 def test_workers_change_nothing(model: Path, data: Path) -> None:
-    from clue_ros.evaluation.dialog import Match, play_all
+    from clue_ros.evaluation.dialog import play_all
+    from clue_ros.evaluation.players import Match
 
     scenes = open_splits(data, ['test'])['test']
     samples = scenes.openings(6)

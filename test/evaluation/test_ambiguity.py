@@ -5,7 +5,12 @@ import pytest
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.datasets.sample import Sample
-from clue_ros.evaluation.ambiguity import REALISTIC_SHARE, ambiguity_scores, realistic
+from clue_ros.evaluation.ambiguity import (
+    REALISTIC_SHARE,
+    detector_predictions,
+    realistic,
+    request_scores,
+)
 from clue_ros.evaluation.metrics import decision_scores
 
 
@@ -25,7 +30,8 @@ def test_scores_by_hand() -> None:
         sample(4, 'size', ambiguous=True),
         sample(5, 'noun', ambiguous=False, absent=True),
     ]
-    scores = ambiguity_scores(samples, np.array([0.9, 0.2, 0.4, 0.7, 0.6, 0.1]), threshold=0.6)
+    predicted = np.array([0.9, 0.2, 0.4, 0.7, 0.6, 0.1])
+    scores = request_scores(samples, detector_predictions(samples, predicted, threshold=0.6))
     assert (scores['n'], scores['scenes']) == (6, 3)
     assert scores['accuracy'] == pytest.approx(4 / 6)
     assert scores['precision'] == scores['recall'] == scores['f1'] == pytest.approx(2 / 3)

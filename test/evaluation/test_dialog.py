@@ -14,8 +14,9 @@ from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ErrorCode
 from clue_ros.core.turn import Grounding, Question, Turn, TurnStatus
 from clue_ros.datasets.synthetic import SceneSample
-from clue_ros.evaluation.dialog import NOT_UNDERSTOOD, Match, play, spread
+from clue_ros.evaluation.dialog import NOT_UNDERSTOOD, play, spread
 from clue_ros.evaluation.judge import Judge
+from clue_ros.evaluation.players import Match
 from clue_ros.scenes.user import Outcome, SimulatedUser
 
 MUGS = scene(('red mug', 0.2, 1.2), ('blue mug', 0.5, 1.6), ('green mug', 0.8, 1.3))

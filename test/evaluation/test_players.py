@@ -12,7 +12,7 @@ from handmade import scene
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import SettingsError, UnanswerableError
 from clue_ros.core.turn import Grounding, Question, Turn, TurnStatus
-from clue_ros.evaluation.dialog import (
+from clue_ros.evaluation.players import (
     always_ask,
     never_ask,
     perfect_question,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 import pytest
 from clue_ros.msg import Turn
@@ -21,6 +22,18 @@ def node(robot, start_scripted):
     robot.until(lambda: robot.state() == 'unconfigured')
     yield process
     assert process.alive, process.output
+
+
+@contextmanager
+def own_node(start, name: str, *parameters: str):
+    """A scripted node of that name and a robot that talks to it."""
+    options = [item for parameter in parameters for item in ('-p', parameter)]
+    process = start(str(HERE / 'scripted_node.py'), '--ros-args', '-r', f'__node:={name}', *options)
+    other = Robot(f'/{name}')
+    try:
+        yield process, other
+    finally:
+        other.close()
 
 
 def code(turn) -> ErrorCode:
@@ -83,12 +96,7 @@ def test_down_while_the_model_thinks(robot, node):
 
 @pytest.mark.parametrize('transition', ['deactivate', 'shutdown'])
 def test_down_while_a_request_waits_for_an_image(ros, start, transition):
-    process = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=waiting',
-        '-p', 'auto_start:=true', '-p', 'image_wait:=60.0',
-    )  # fmt: skip
-    other = Robot('/waiting')
-    try:
+    with own_node(start, 'waiting', 'auto_start:=true', 'image_wait:=60.0') as (process, other):
         other.until_active()
         other.forget()
         pending = other.ground_client.call_async(Ground.Request(instruction='cup'))
@@ -97,8 +105,6 @@ def test_down_while_a_request_waits_for_an_image(ros, start, transition):
         assert other.change(transition)
         assert code(other.wait(pending, 10).turn) is ErrorCode.CANCELED
         assert 'Traceback' not in process.output
-    finally:
-        other.close()
     assert process.stop() == 0, process.output
 
 
@@ -190,13 +196,16 @@ def test_the_graph_is_as_documented(robot, node):
 
 
 def test_bad_start_values_are_all_reported_at_once(ros, start):
-    process = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=bad',
-        '-p', 'threshold:=7.0', '-p', 'max_turns:=many', '-p', 'use_depth:=3', '-p', 'min_depth:=1',
-        '-p', 'max_truns:=3', '-p', 'cancel_phrases:=[]',
-    )  # fmt: skip
-    other = Robot('/bad')
-    try:
+    with own_node(
+        start,
+        'bad',
+        'threshold:=7.0',
+        'max_turns:=many',
+        'use_depth:=3',
+        'min_depth:=1',
+        'max_truns:=3',
+        'cancel_phrases:=[]',
+    ) as (process, other):
         told_at_once = 'bad parameter, the default serves instead: max_turns'
         other.until(lambda: told_at_once in process.output)
         assert not other.change('configure')
@@ -207,51 +216,30 @@ def test_bad_start_values_are_all_reported_at_once(ros, start):
         assert other.set(threshold=0.5, max_turns=3, use_depth=False)[0].successful
         assert other.change('configure')
         assert other.get('min_depth').double_value == 1.0
-    finally:
-        other.close()
     assert process.stop() == 0, process.output
 
 
 def test_a_value_that_only_a_restart_can_mend_says_so(ros, start):
     """Nobody may ever configure such a node: what it says at the start is all that it says."""
-    process = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=quoted',
-        '-p', 'auto_start:="true"',
-    )  # fmt: skip
-    other = Robot('/quoted')
-    try:
+    with own_node(start, 'quoted', 'auto_start:="true"') as (process, other):
         assert other.state() == 'unconfigured'
         wanted = "auto_start: expected true or false, got 'true'; restart the node with a good one"
         assert wanted in process.output
-    finally:
-        other.close()
 
 
 def test_no_cancel_phrases_at_all(ros, start):
     """rcl gives the empty list of a parameter file no type."""
-    process = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=untyped',
-        '-p', 'auto_start:=true', '-p', 'cancel_phrases:=[]',
-    )  # fmt: skip
-    other = Robot('/untyped')
-    try:
+    with own_node(start, 'untyped', 'auto_start:=true', 'cancel_phrases:=[]') as (process, other):
         other.until_active()
         assert other.get('cancel_phrases').string_array_value == []
         assert other.set(cancel_phrases=['halt'])[0].successful
         assert not other.set(threshold=7.0)[0].successful
-    finally:
-        other.close()
     assert process.alive, process.output
 
 
 def test_simulated_time_that_stands_still(ros, start):
     """Diagnostics, auto-start and time-outs run in real time."""
-    start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=simulated',
-        '-p', 'auto_start:=true', '-p', 'use_sim_time:=true',
-    )  # fmt: skip
-    other = Robot('/simulated')
-    try:
+    with own_node(start, 'simulated', 'auto_start:=true', 'use_sim_time:=true') as (_, other):
         other.until_active()
         other.record(DiagnosticArray, '/diagnostics', 10, 'diagnostics')
         image = image_message()
@@ -261,17 +249,10 @@ def test_simulated_time_that_stands_still(ros, start):
         for _ in range(2):
             other.forget()
             other.wait_for('diagnostics', lambda m: m.status[0].name == 'simulated: model')
-    finally:
-        other.close()
 
 
 def test_interrupted_while_it_thinks(ros, start):
-    process = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=brief',
-        '-p', 'auto_start:=true',
-    )  # fmt: skip
-    other = Robot('/brief')
-    try:
+    with own_node(start, 'brief', 'auto_start:=true') as (process, other):
         other.until_active()
         request = Ground.Request(instruction='slow 60 cup', image=image_message())
         pending = other.ground_client.call_async(request)
@@ -281,8 +262,6 @@ def test_interrupted_while_it_thinks(ros, start):
         assert time.monotonic() - begin < 15
         assert 'Traceback' not in process.output
         assert code(other.wait(pending, 10).turn) is ErrorCode.CANCELED
-    finally:
-        other.close()
 
 
 def test_camera_and_node_are_killed_and_come_back(ros, start, start_scripted, robot, node):
@@ -296,12 +275,10 @@ def test_camera_and_node_are_killed_and_come_back(ros, start, start_scripted, ro
         str(HERE),
     ]
     first = start(*camera)
-    clue = start(
-        str(HERE / 'scripted_node.py'), '--ros-args', '-r', '__node:=second',
-        '-p', 'auto_start:=true', '-p', 'image_wait:=0.3', '-p', 'max_image_age:=1.0',
-    )  # fmt: skip
-    other = Robot('/second')
-    try:
+    with own_node(start, 'second', 'auto_start:=true', 'image_wait:=0.3', 'max_image_age:=1.0') as (
+        clue,
+        other,
+    ):
         other.until_active()
         other.until(lambda: other.ground('the cup').status == Turn.GROUNDED)
         first.kill()
@@ -315,5 +292,3 @@ def test_camera_and_node_are_killed_and_come_back(ros, start, start_scripted, ro
         )  # fmt: skip
         other.until_active()
         other.until(lambda: other.ground('the cup').status == Turn.GROUNDED)
-    finally:
-        other.close()
