@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
@@ -24,6 +25,7 @@ from clue_ros.evaluation.provenance import (
 )
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.loading import resolve_source
+from clue_ros.training.precision import Precision, mixed_precision
 from clue_ros.training.record import RECORD, WEIGHTS
 
 
@@ -35,7 +37,7 @@ class RunSettings:
         backbone: folder or hub id of the frozen model.
         data: data set with the splits ``train`` and ``val``, as ``open_dataset`` reads it.
         revision: of a hub id.
-        precision: ``no`` is float32; the rest is accelerate's mixed precision.
+        precision: of what is trained.
         dtype: number format of the frozen weights.
         threads: of torch's CPU operators; 0 leaves torch's choice.
         skip_bad: leave broken rows of a public data set out and say how many; else the first ends
@@ -45,7 +47,7 @@ class RunSettings:
     backbone: str
     data: str
     revision: str | None = None
-    precision: Literal['no', 'bf16', 'fp16'] = 'no'
+    precision: Precision = 'no'
     dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
     threads: int = 0
     skip_bad: bool = False
@@ -74,7 +76,9 @@ class Run:
             InvalidRequestError: no such data set.
             CheckpointError: the backbone cannot be loaded.
         """
-        accelerator = Accelerator(mixed_precision=settings.precision)
+        accelerator = Accelerator(
+            mixed_precision=mixed_precision(settings.precision, on_cuda=torch.cuda.is_available())
+        )
         set_seed(seed)
         dataset = open_dataset(settings.data, skip_bad=settings.skip_bad)
         backbone = Backbone.from_pretrained(
@@ -109,7 +113,8 @@ class Run:
             print(
                 f'{len(train)} training and {len(val)} validation samples, backbone '
                 f'{self.settings.backbone} on {self.accelerator.device}, '
-                f'{self.accelerator.num_processes} process(es), {self.settings.precision} mixing',
+                f'{self.accelerator.num_processes} process(es), precision '
+                f'{self.accelerator.mixed_precision}',
                 file=sys.stderr,
             )
             if self.dataset.report.skipped:

@@ -206,7 +206,10 @@ def _moved(boxes: Tensor, windows: Tensor, mirror: Tensor) -> Tensor:
 
 
 def _photometric(images: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Brightness, contrast, tint, blur and noise on float[B, 3, S, S] in [0, 1]; to [-1, 1]."""
+    """Brightness, contrast, tint, blur and noise on float[B, 3, S, S] in [0, 1]; to [-1, 1].
+
+    Changes ``images``.
+    """
     batch = len(images)
 
     def draw(strength: float, channels: int) -> Tensor:
@@ -215,7 +218,9 @@ def _photometric(images: Tensor, augmentation: Augmentation, rng: np.random.Gene
 
     gain = (1.0 + draw(augmentation.brightness, 1)) * (1.0 + draw(augmentation.tint, 3))
     mean = images.mean((2, 3), keepdim=True)
-    images = ((images - mean) * (1.0 + draw(augmentation.contrast, 1)) + mean) * gain
+    spread = 1.0 + draw(augmentation.contrast, 1)
+    # In place from here on: at this size, fresh memory costs more than the arithmetic.
+    images.mul_(spread * gain).add_(mean * (1.0 - spread) * gain)
     soft = np.flatnonzero(rng.random(batch) < augmentation.blur)
     if len(soft):
         images[soft] = functional.avg_pool2d(
@@ -227,4 +232,4 @@ def _photometric(images: Tensor, augmentation: Augmentation, rng: np.random.Gene
         generator = torch.Generator(images.device).manual_seed(int(rng.integers(2**31)))
         noise = torch.randn(images[noisy].shape, device=images.device, generator=generator)
         images[noisy] += noise * torch.from_numpy(scale).to(images.device)
-    return images.clamp(0.0, 1.0).mul(2.0).sub(1.0)
+    return images.clamp_(0.0, 1.0).mul_(2.0).sub_(1.0)

@@ -9,6 +9,7 @@ from clue_ros.scenes.presets import splits_of
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.augment import Augmentation
 from clue_ros.training.backbone.dense import DenseWeights
+from clue_ros.training.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class BackboneSettings:
         seed: of everything random.
         start: folder of a backbone of this shape to go on from; empty: from nothing.
         start_heads: folder of the dense stage that trained it, to go on with its heads, too.
-        device: ``auto``, ``cpu`` or ``cuda``; CUDA computes in bfloat16.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: of all stages.
         processes: on a CPU, data-parallel processes of one thread each.
         log_every, save_every: steps; validation falls on saved steps.
         validation_scenes: of the validation split, for the generated answers at the end.
@@ -177,6 +179,7 @@ class BackboneSettings:
     start: str = ''
     start_heads: str = ''
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'
+    precision: Precision = 'auto'
     processes: int = 1
     log_every: int = 20
     save_every: int = 100

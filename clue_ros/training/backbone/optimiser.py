@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clue_ros.training.precision import cpu_has_bf16_units
+
 # Quintic Newton-Schulz coefficients of Muon: steepest at zero, singular values end in [0.7, 1.2].
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -18,7 +20,7 @@ class Muon(torch.optim.Optimizer):
 
     ``torch.optim.Muon`` orthogonalises one matrix at a time in bfloat16, which processors without
     bfloat16 units emulate slowly. This one stacks matrices of one shape and works in float32 on
-    CPU, in bfloat16 on CUDA.
+    processors without matrix units, in bfloat16 elsewhere.
 
     Args:
         params: matrices (m, n).
@@ -84,7 +86,8 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         float[K, m, n] with singular values near 1.
     """
     a, b, c = _COEFFICIENTS
-    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    fast = matrices.is_cuda or cpu_has_bf16_units()
+    x = matrices.bfloat16() if fast else matrices.float()
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT

@@ -26,6 +26,7 @@ from clue_ros.training.backbone.stage_language import run_language_stage, stage_
 from clue_ros.training.backbone.supplies import prepare, survey
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
+from clue_ros.training.precision import mixed_precision
 from clue_ros.training.processes import is_launched
 from clue_ros.training.state import TENSORS, load_parameters, load_state
 
@@ -92,7 +93,10 @@ def begin_model(
 def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
     """The model beside the prepared pictures, on the device to train on."""
     on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
-    accelerator = Accelerator(cpu=not on_cuda, mixed_precision='bf16' if on_cuda else 'no')
+    accelerator = Accelerator(
+        cpu=not on_cuda,
+        mixed_precision=mixed_precision(settings.precision, on_cuda=on_cuda),
+    )
     model, heads, tokenizer = begin_model(settings)
     return Workshop(
         model=model.to(accelerator.device).train(),

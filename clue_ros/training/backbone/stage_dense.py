@@ -22,6 +22,7 @@ from clue_ros.training.backbone.dense import (
 from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.backbone.stage import run_stage_loop, step_rng
 from clue_ros.training.backbone.vision import choose_patches, image_features
+from clue_ros.training.precision import vision_attention
 
 
 def vision_parameters(
@@ -63,6 +64,7 @@ def run_dense_stage(
         resume: go on from the state in ``folder``.
     """
     stage, device = settings.dense, accelerator.device
+    model.set_attn_implementation({'vision_config': vision_attention(accelerator)})
     parameters = vision_parameters(model, heads)
     whole_from = round(stage.whole_from * stage.steps)
     train, share = banks['train'], max(1, stage.batch // accelerator.num_processes)

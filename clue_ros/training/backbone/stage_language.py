@@ -30,6 +30,7 @@ from clue_ros.training.backbone.queries import View, draw_query
 from clue_ros.training.backbone.stage import run_stage_loop, step_rng
 from clue_ros.training.backbone.stage_dense import vision_parameters
 from clue_ros.training.backbone.vision import image_features
+from clue_ros.training.precision import vision_attention
 
 TOKENS_PER_QUERY = 24
 """Room for a query in a packed row; long ones take several places."""
@@ -129,7 +130,9 @@ def run_language_stage(
     """
     stage: LanguageStage = getattr(settings, name)
     device = accelerator.device
-    model.set_attn_implementation({'text_config': NAME, 'vision_config': 'sdpa'})
+    model.set_attn_implementation(
+        {'text_config': NAME, 'vision_config': vision_attention(accelerator)}
+    )
     parameters = stage_parameters(model, heads, vision=stage.vision)
     locations = location_targets(settings.location_sigma, device)
     first_location: int = tokenizer.convert_tokens_to_ids('<loc0000>')
