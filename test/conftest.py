@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if importlib.util.find_spec('ros_wheels_bootstrapper'):
         config.pluginmanager.getplugin('capturemanager').stop_global_capturing()
         importlib.import_module('ros_wheels_bootstrapper')
+
+
+@pytest.fixture(autouse=True)
+def _own_accelerator() -> Iterator[None]:
+    """Accelerate keeps the first precision of a process; every test may choose its own."""
+    yield
+    if state := sys.modules.get('accelerate.state'):
+        state.AcceleratorState._reset_state(reset_partial_state=True)

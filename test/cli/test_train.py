@@ -43,3 +43,19 @@ def test_processes_work_together_and_fail_together(tmp_path: Path) -> None:
     assert [(tmp_path / rank).read_text() for rank in '01'] == ['2', '2']
     hang = 'import os, sys, time; sys.exit(3) if os.environ["RANK"] == "1" else time.sleep(60)'
     assert launch([sys.executable, '-c', hang], 2) == 3
+
+
+def test_processes_keep_memory_for_their_next_step_unless_the_user_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = (
+        'import os, pathlib; '
+        f'pathlib.Path({str(tmp_path)!r}, os.environ["RANK"]).write_text('
+        'os.environ["MALLOC_TRIM_THRESHOLD_"])'
+    )
+    monkeypatch.delenv('MALLOC_TRIM_THRESHOLD_', raising=False)
+    assert launch([sys.executable, '-c', tell], 1) == 0
+    assert int((tmp_path / '0').read_text()) > 2**30
+    monkeypatch.setenv('MALLOC_TRIM_THRESHOLD_', '4096')
+    assert launch([sys.executable, '-c', tell], 1) == 0
+    assert (tmp_path / '0').read_text() == '4096'

@@ -63,7 +63,7 @@ class Muon(torch.optim.Optimizer):
                 rate = group['lr'] * max(1.0, shape[0] / shape[1]) ** 0.5
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1.0 - group['lr'] * group['weight_decay'])
-                    parameter.add_(update.to(parameter.dtype), alpha=-rate)
+                    parameter.add_(update, alpha=-rate)
 
     def _momentum(self, parameter: nn.Parameter, factor: float) -> Tensor:
         state = self.state[parameter]
@@ -83,7 +83,7 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         iterations: of Newton-Schulz.
 
     Returns:
-        float[K, m, n] with singular values near 1.
+        As ``matrices``, with singular values near 1.
     """
     a, b, c = _COEFFICIENTS
     fast = matrices.is_cuda or cpu_has_bf16_units()
@@ -96,7 +96,7 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     result: Tensor = x.mT if tall else x
-    return result
+    return result.to(matrices.dtype)
 
 
 def make_optimisers(

@@ -19,7 +19,8 @@ def test_stacked_matrices_are_treated_one_by_one() -> None:
     matrices = torch.randn(3, 12, 6, generator=torch.Generator().manual_seed(0))
     together = orthogonalise(matrices)
     for matrix, result in zip(matrices, together, strict=True):
-        torch.testing.assert_close(orthogonalise(matrix[None])[0], result)
+        # Two digits are left where matrix units compute in bfloat16.
+        torch.testing.assert_close(orthogonalise(matrix[None])[0], result, atol=0.02, rtol=0.02)
 
 
 def test_muon_solves_least_squares() -> None:
