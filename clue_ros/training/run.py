@@ -135,6 +135,7 @@ class Run:
                 resolve_source(self.settings.backbone, self.settings.revision)
             ),
             'created': datetime.now(UTC).isoformat(timespec='seconds'),
+            'precision': self.accelerator.mixed_precision,
         }
         path = Path(start) / RECORD
         if start and path.is_file():

@@ -93,7 +93,7 @@ def load_weights(
 
 
 def provenance(
-    settings: BackboneSettings, bank: ImageBank, stages: dict[str, int], quality: dict[str, float]
+    settings: BackboneSettings, bank: ImageBank, stages: dict[str, int], precision: str
 ) -> dict[str, Any]:
     """Code, command, data and time of this training.
 
@@ -101,7 +101,7 @@ def provenance(
         settings: of the training.
         bank: of the training split.
         stages: finished steps of each stage.
-        quality: what was measured on the validation split.
+        precision: that it was computed in.
     """
     record = {
         'note': _NOTE,
@@ -112,7 +112,7 @@ def provenance(
         'data_fingerprint': bank_fingerprint(bank),
         'scenes': len(bank),
         'stages': stages,
-        'validation': quality,
+        'precision': precision,
         'settings': as_mapping(settings),
     }
     if settings.start:

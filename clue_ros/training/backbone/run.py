@@ -168,7 +168,8 @@ def finish(workshop: Workshop) -> None:
     """Write the model to ``backbone``, measure it on the validation scenes, add the figures."""
     settings, target = workshop.settings, workshop.folder / 'backbone'
     stages = {name: getattr(settings, name).steps for name in STAGES}
-    record = provenance(settings, workshop.banks['train'], stages, {})
+    precision = str(workshop.accelerator.mixed_precision)
+    record = provenance(settings, workshop.banks['train'], stages, precision)
     publish_backbone(workshop.model, workshop.tokenizer, target, record)
     requests = open_requests(workshop.folder / 'bank' / 'val', workshop.banks['val'].seeds.tolist())
     record['validation'] = validate_backbone(

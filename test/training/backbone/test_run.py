@@ -68,6 +68,7 @@ def test_it_leaves_a_model_its_curves_and_its_origin(whole: Path) -> None:
     assert record['stages'] == {'dense': 4, 'align': 4, 'refine': 2, 'official': 2}
     assert 'supervised' in record['note']
     assert record['validation']['n_kind_accuracy'] == 6
+    assert record['precision'] in ('no', 'bf16')
 
 
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
