@@ -1,4 +1,8 @@
-"""The one thread that runs the model. It has no queue: who comes while it works is told BUSY."""
+"""The one thread that runs the model. It has no queue: who comes while it works is told BUSY.
+
+Only behind a job that was cancelled may one other wait: "stop", said and at once followed by a new
+request, shall not be refused because the model has not looked up yet.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,12 @@ class Token:
 
     def is_set(self) -> bool:
         """Whether the work should stop."""
-        return self._canceled.is_set() or time.monotonic() > self.deadline
+        return self.is_canceled or time.monotonic() > self.deadline
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether someone gave up, as opposed to the time being over."""
+        return self._canceled.is_set()
 
     def cancel(self) -> None:
         """Stop at the next look."""
@@ -49,7 +58,6 @@ class Job(Generic[Result]):
 
     def expire(self) -> None:
         """The deadline has passed; the thread stops at its next look at the token."""
-        self.token.cancel()
         self.resolve(
             error=DeadlineError(
                 'the request took too long',
@@ -80,6 +88,7 @@ class Worker:
         self._wake = wake
         self._condition = threading.Condition()
         self._job: Job[Any] | None = None
+        self._next: Job[Any] | None = None  # waits for a cancelled job to end
         self._stopping = False
         self.refused = 0  # jobs that met a busy worker
         self._thread = threading.Thread(target=self._loop, name='clue-inference', daemon=True)
@@ -96,7 +105,7 @@ class Worker:
         Raises:
             BusyError: it is.
         """
-        if self.busy:
+        if self._is_taken():
             self.refused += 1
             raise BusyError('the model works on another request', remedy='Ask again in a moment.')
 
@@ -108,20 +117,23 @@ class Worker:
             deadline: ``time.monotonic`` seconds.
 
         Raises:
-            BusyError: another job runs.
+            BusyError: another job runs, and is still wanted.
         """
         with self._condition:
             self.check_free()
             job = Job(work, deadline)
-            self._job = job
-            self._condition.notify()
+            if self._job is None:
+                self._job = job
+                self._condition.notify()
+            else:
+                self._next = job
         return job
 
     def cancel(self) -> None:
-        """Cancel the job in progress, if there is one."""
-        job = self._job
-        if job is not None:
-            job.cancel()
+        """Cancel the job in progress and the one that waits, if there are any."""
+        for job in (self._job, self._next):
+            if job is not None:
+                job.cancel()
 
     def stop(self, patience: float = 5.0) -> None:
         """Cancel the job and end the thread."""
@@ -130,6 +142,10 @@ class Worker:
             self._stopping = True
             self._condition.notify()
         self._thread.join(patience)
+
+    def _is_taken(self) -> bool:
+        """Whether a job that is still wanted works or waits."""
+        return any(job and not job.token.is_canceled for job in (self._job, self._next))
 
     def _loop(self) -> None:
         while True:
@@ -141,6 +157,8 @@ class Worker:
             result: Any = None
             error: Exception | None = None
             try:
+                if job.token.is_set():  # while it waited
+                    raise CanceledError('the request was cancelled')
                 result = job.work(job.token)
             except CanceledError as caught:
                 # The engine cannot tell a cancel from a deadline: both only set the token.
@@ -151,6 +169,6 @@ class Worker:
                 error = caught
             # Free first: whoever has its answer may ask the next question at once.
             with self._condition:
-                self._job = None
+                self._job, self._next = self._next, None
             job.resolve(result, error)
             self._wake()
