@@ -36,6 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
         importlib.import_module('ros_wheels_bootstrapper')
 
 
+@pytest.fixture(scope='session')
+def graphics() -> None:
+    """Skips what must draw where nothing can."""
+    from clue_ros.scenes.graphics import GraphicsError, choose_backend
+
+    try:
+        choose_backend()
+    except GraphicsError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(autouse=True)
 def _own_accelerator() -> Iterator[None]:
     """Accelerate keeps the first precision of a process; every test may choose its own."""

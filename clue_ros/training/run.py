@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 
 from clue_ros.core.errors import SettingsError
@@ -76,8 +75,10 @@ class Run:
             InvalidRequestError: no such data set.
             CheckpointError: the backbone cannot be loaded.
         """
+        # Accelerate chooses the device; the precision follows it.
+        on_cuda = PartialState().device.type == 'cuda'
         accelerator = Accelerator(
-            mixed_precision=mixed_precision(settings.precision, on_cuda=torch.cuda.is_available())
+            mixed_precision=mixed_precision(settings.precision, on_cuda=on_cuda)
         )
         set_seed(seed)
         dataset = open_dataset(settings.data, skip_bad=settings.skip_bad)

@@ -8,16 +8,7 @@ from clue_ros.cli.main import main
 from clue_ros.core.errors import SettingsError
 from clue_ros.evaluation.session import open_splits
 from clue_ros.scenes import presets
-from clue_ros.scenes.graphics import GraphicsError, choose_backend
 from clue_ros.scenes.store import SceneStore
-
-
-@pytest.fixture
-def graphics() -> None:
-    try:
-        choose_backend()
-    except GraphicsError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.usefixtures('graphics')

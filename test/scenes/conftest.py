@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from clue_ros.scenes.catalogue import Preset
-from clue_ros.scenes.graphics import GraphicsError, choose_backend
 from clue_ros.scenes.scene import Scene, render_scene
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,15 +17,6 @@ WIDTH, HEIGHT = 128, 96
 
 def render(seed: int, preset: Preset = Preset.STANDARD) -> Scene:
     return render_scene(seed, preset, WIDTH, HEIGHT)
-
-
-@pytest.fixture(scope='session')
-def graphics() -> None:
-    """Skips what must draw where nothing can."""
-    try:
-        choose_backend()
-    except GraphicsError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope='session')
