@@ -1,4 +1,4 @@
-"""Which candidates one clause of a reply describes, and what the candidates are known by."""
+"""Which candidates one clause of a reply describes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clue_ros.core.boxes import Box
-from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, same_word, words_of
+from clue_ros.core.candidates import (
+    COLOURS,
+    GENERIC_NOUNS,
+    SHADES,
+    SIZES,
+    same_word,
+    words_of,
+)
 from clue_ros.core.clauses import (
     ORDINALS,
     PLACES,
     RELATION,
-    SILENT,
     ordinal_of,
     several_in,
     sides_alone,
 )
+from clue_ros.core.negation import SILENT
+from clue_ros.core.offered import HEIGHTS, Scene
 from clue_ros.core.positions import Axis, distance, is_clear
 
 # What an object has or lies on; its colour is not the object's.
@@ -28,68 +36,7 @@ _TIE = 0.05
 """Places that differ by less, as a share of the span of all or of a box, are the same."""
 _MARGIN = 1.1
 """How many times as large the larger of two must look."""
-_HEIGHTS = {
-    **dict.fromkeys(('tall', 'taller', 'tallest'), 1),
-    **dict.fromkeys(('short', 'shorter', 'shortest'), -1),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The candidates as words and boxes.
-
-    Attributes:
-        boxes: one per candidate.
-        options: what was offered, one per candidate or none.
-        looks: words that mean each candidate; places are judged by the boxes, not by words.
-        beside: words for what each option says it stands beside.
-        offered: place words of each option.
-    """
-
-    boxes: list[Box]
-    options: tuple[str, ...]
-    looks: list[frozenset[str]]
-    beside: list[frozenset[str]]
-    offered: list[frozenset[str]]
-
-    @classmethod
-    def of(cls, candidates: Sequence[Candidate], options: Sequence[str]) -> Scene:
-        """The scene of a question; ``options`` one per candidate, or none."""
-        texts = tuple(options) or ('',) * len(candidates)
-        relations = [RELATION.search(text) for text in texts]
-        heads = [
-            text[: found.start()] if found else text
-            for text, found in zip(texts, relations, strict=True)
-        ]
-        return cls(
-            boxes=[candidate.box for candidate in candidates],
-            options=tuple(options),
-            looks=[
-                _meanings(f'{head} {candidate.description or candidate.label}')
-                for head, candidate in zip(heads, candidates, strict=True)
-            ],
-            beside=[
-                _meanings(text[found.end() :]) if found else frozenset()
-                for text, found in zip(texts, relations, strict=True)
-            ],
-            offered=[frozenset(words_of(option)) & PLACES.keys() for option in options],
-        )
-
-    @property
-    def every(self) -> tuple[int, ...]:
-        """All indices."""
-        return tuple(range(len(self.boxes)))
-
-    @property
-    def words(self) -> frozenset[str]:
-        """All words for the candidates and what they stand beside."""
-        return frozenset().union(*self.looks, *self.beside)
-
-    @property
-    def vocabulary(self) -> frozenset[str]:
-        """All words that a reply may be expected to use."""
-        known = COLOURS | SHADES | SIZES.keys() | PLACES.keys() | _HEIGHTS.keys()
-        return self.words | known
+_OTHERS = frozenset({'other', 'another', 'right', 'not'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +52,6 @@ class Choice:
     kept: tuple[int, ...]
     informative: bool
     contradicted: bool = False
-
-
-def _meanings(text: str) -> frozenset[str]:
-    meanings = [same_word(word) for word in words_of(text) if word not in SILENT]
-    known = frozenset().union(*meanings) if meanings else frozenset()
-    return known - PLACES.keys() - ORDINALS.keys()
 
 
 def choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
@@ -134,10 +75,12 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
     found = by_words(words, among, scene)
     if found.contradicted:
         return found
+    if relation is not None and _is_foreign(head, scene):
+        return Choice(among, informative=False)  # a spoon beside one of the mugs is no mug
     if relation is not None:
         return _by_relation(relation.group(), clause[relation.end() :], found, scene)
     kept, informative = found.kept, found.informative
-    measured = next((word for word in words if word in SIZES or word in _HEIGHTS), None)
+    measured = next((word for word in words if word in SIZES or word in HEIGHTS), None)
     if measured is not None and len(kept) > 1 and not _size_known(words, scene):
         fewer = _by_size(measured, kept, scene)
         kept, informative = fewer, informative or len(fewer) < len(kept)
@@ -155,6 +98,13 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
         informative |= len(placed) < len(kept) or len(kept) == 1
         kept = placed
     return Choice(kept, informative)
+
+
+def _is_foreign(head: str, scene: Scene) -> bool:
+    """Whether a phrase ends with a noun that none of the candidates goes by."""
+    noun = words_of(head)[-1:]
+    known = scene.vocabulary | SILENT | GENERIC_NOUNS | ORDINALS.keys() | _OTHERS
+    return not known.issuperset(noun) and not noun[0].endswith(('ly', 'ing', 'ed'))
 
 
 def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choice:
@@ -184,6 +134,10 @@ def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choi
         return Choice(among, informative=False)
     most = max(fits.values())
     kept = tuple(index for index in among if fits[index] == most)
+    if not SHADES.intersection(words):
+        # Beside "the dark red mug", "the red one" is the one that is called just that.
+        plain = tuple(index for index in kept if not scene.looks[index] & SHADES)
+        kept = plain if coloured and plain else kept
     # "mug" among three mugs says nothing, "mug" answered to a single candidate says yes.
     return Choice(kept, informative=len(kept) < len(among) or len(among) == 1)
 
@@ -228,9 +182,9 @@ def _size_known(words: list[str], scene: Scene) -> bool:
 
 def _by_size(word: str, among: tuple[int, ...], scene: Scene) -> tuple[int, ...]:
     """The largest or smallest, where it is so at first sight; else all of them."""
-    sign = _HEIGHTS[word] if word in _HEIGHTS else SIZES[word]
+    sign = HEIGHTS[word] if word in HEIGHTS else SIZES[word]
     sizes = {
-        index: scene.boxes[index].height if word in _HEIGHTS else scene.boxes[index].area
+        index: scene.boxes[index].height if word in HEIGHTS else scene.boxes[index].area
         for index in among
     }
     first, second = sorted(among, key=lambda index: -sign * sizes[index])[:2]

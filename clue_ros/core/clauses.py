@@ -1,4 +1,4 @@
-"""The words of a reply: clauses that affirm or deny, places, relations, counting, corrections."""
+"""The words of a reply: its clauses, places, relations, counting, corrections."""
 
 from __future__ import annotations
 
@@ -6,38 +6,12 @@ import difflib
 import re
 
 from clue_ros.core.candidates import COLOURS, words_of
+from clue_ros.core.negation import SILENT, polar_parts
 from clue_ros.core.positions import Axis
 
-_SILENT_TEXT = """
-    the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah
-    yep ok okay please with of that this which and or to for my me you your thanks thank no so
-    well in on at by from be was get give bring take pick think just really object thing side
-    colour color coloured colored said these those them hand number option choice wait sorry
-    actually nope nah wrong maybe perhaps probably guess there here i’m it’s that's that’s
-"""
-SILENT = frozenset(_SILENT_TEXT.split())
-"""Words that describe no object."""
-
-_NEGATION = re.compile(
-    r'\b(?:except(?: for)?|other than|rather than|instead of|without|not|none of|neither|nor'
-    r"|(?:is|are|was|were|does|do|did)n['’]?t|don['’]?t want)\b",
-    re.IGNORECASE,
-)
-_BUT = re.compile(r'\b(?!all right)(?:any|every|all)\w*(?: \w+){0,2} but\b')
-# "The red one is wrong" denies what stands before.
-_DENIED_AFTER = re.compile(
-    r"\s*(?:\b(?:is|was)|['’]s)?\s*\b(?:(?:is|was)n['’]?t|(?:is|was) not|(?<=s )not) "
-    r"(?:it|right|correct|the one)$|\s*(?:\b(?:is|was)|['’]s) (?:wrong|incorrect)$"
-)
-# "Not the right one the left one": what recognisers write without a comma.
-_NEXT_THING = re.compile(r'(?<=\bone) (?=(?:the|it is|it\'s|i (?:want|mean|meant)|take)\b)')
 _OF_GROUP = re.compile(
     r'\b(?:out )?of (?:the|those|these|them|all)\s+(?:two|three|four|five|six)\b'
 )
-_COLOUR = '|'.join(sorted(COLOURS))
-# "Red, green or blue" is one list; so is "the red one, or the blue one".
-_LISTED = re.compile(rf'\b({_COLOUR})(?: ones?)?\s*,\s*(?=(?:the )?(?:{_COLOUR})\b)')
-_OR = re.compile(r',\s*or\b')
 _CORRECTION = re.compile(
     r'\b(?:no,? (?:wait|sorry|actually)|wait|sorry|scratch that|i mean(?:t)?|or rather|make (?:that'
     r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at|left|right)\b)))',
@@ -105,20 +79,8 @@ def clauses_of(reply: str, vocabulary: frozenset[str]) -> list[tuple[bool, str]]
         reply: one utterance.
         vocabulary: known words, towards which slips of speech recognition are corrected.
     """
-    parts: list[tuple[bool, str]] = []
-    whole = _OR.sub(' or', _LISTED.sub(r'\1 or ', without_group(_but_as_except(reply))))
-    for clause in re.split(r'[,.;:!?]| but (?!not\b)', whole):
-        denied = _DENIED_AFTER.search(clause)
-        if denied and clause[: denied.start()].strip():
-            parts.append((False, clause[: denied.start()]))
-            continue
-        before, *after = _NEGATION.split(clause)
-        parts.append((True, before))
-        for rest in after:
-            negative, *more = _NEXT_THING.split(rest, maxsplit=1)
-            parts.append((False, negative))
-            parts += [(True, text) for text in more]
-    return [(positive, _spell(text, vocabulary)) for positive, text in parts if text.strip()]
+    parts = polar_parts(without_group(reply.casefold()))
+    return [(positive, _spell(text, vocabulary)) for positive, text in parts]
 
 
 def without_group(text: str) -> str:
@@ -126,28 +88,30 @@ def without_group(text: str) -> str:
     return _OF_GROUP.sub('', text)
 
 
-def _but_as_except(reply: str) -> str:
-    return _BUT.sub('except', reply.casefold())
-
-
-def denies(text: str) -> bool:
-    """Whether anything in it is denied."""
-    return bool(_NEGATION.search(_but_as_except(text)))
-
-
 def last_correction(reply: str) -> str:
     """What holds in the end: "the red one, no wait, the blue one" -> "the blue one".
 
     The reply itself where the speaker corrects nothing.
     """
-    parts = [part.strip(' ,.;:!?') for part in _CORRECTION.split(reply)]
+    return correction_of(reply)[1] or reply
+
+
+def correction_of(text: str) -> tuple[str, str]:
+    """What was said first and what holds in the end; both empty where nothing is corrected."""
+    parts = [part.strip(' ,.;:!?') for part in _CORRECTION.split(text)]
     telling = [part for part in parts if set(words_of(part)) - SILENT]
-    return telling[-1] if len(telling) > 1 else reply
+    return (telling[0], telling[-1]) if len(telling) > 1 else ('', '')
 
 
 def final_say(reply: str) -> str:
     """What follows the last correction, however little it tells: "red, no wait, neither"."""
-    return _CORRECTION.split(reply)[-1].strip(' ,.;:!?')
+    return taken_back(reply)[1]
+
+
+def taken_back(reply: str) -> tuple[str, str]:
+    """What was said first, and what follows the last correction; empty where nothing is."""
+    *before, end = (part.strip(' ,.;:!?') for part in _CORRECTION.split(reply))
+    return ', '.join(part for part in before if part), end
 
 
 def sides_alone(clause: str) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
-from clue_ros.core.clauses import SILENT, last_correction, without_group
+from clue_ros.core.clauses import correction_of, last_correction, without_group
+from clue_ros.core.negation import SILENT, polar_parts
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
@@ -23,10 +24,20 @@ _VERB = (
     r'|reach(?: for)?|move|lift|locate|look for|detect|select|hold|have|see|touch|push)'
 )
 _RECIPIENT = r'(?:me|us|over|up|him|her|them)'
+_REQUEST = re.compile(rf'^(?:{_POLITE}[\s,]+)*(?:{_ASK}|{_VERB})\b', re.IGNORECASE)
+# "Never mind, get me the spoon": what is given up, before what is wanted instead.
+_GIVEN_UP = re.compile(
+    r'^(?:(?:no|nope|never ?mind|stop|cancel|forget|actually|wait|sorry|(?:that|it)\b)[,.!\s]+)+',
+    re.IGNORECASE,
+)
+_FORBIDDING = re.compile(
+    rf'^(?:{_POLITE}[\s,]+)*(?:do not|don[\'’]?t|never) {_VERB}\b', re.IGNORECASE
+)
 _LEAD = re.compile(rf'^(?:{_POLITE}|{_ASK}|{_VERB}|{_RECIPIENT}|to)\b[\s,]*', re.IGNORECASE)
 _TAIL = re.compile(
     rf'[\s,]*\b(?:{_POLITE}|to me|(?:over|up|down) (?:here|there)|here|there|up|for me|thanks'
     r'|thank you|will you|would you|right (?:now|away)|quickly|at once'
+    rf'|(?:and|then) (?:then )?(?:{_VERB}|put|place|drop|carry)\b.*'
     r'|(?:on|from|off|in) (?:the|this|that|my|your) (?:table|desk|counter|shelf|picture|image))$',
     re.IGNORECASE,
 )
@@ -106,12 +117,36 @@ def strip_verb(instruction: str) -> str:
     Returns the text itself (without closing punctuation) where nothing would be left.
     """
     text = instruction.strip().strip('.!?, ')
+    if is_request(text):
+        text = _GIVEN_UP.sub('', text)
     stripped = _strip(_strip(text, _LEAD), _TAIL)
     return stripped or text
 
 
+def is_request(text: str) -> bool:
+    """Whether it asks for something in a request's words: "get me ...", "no, could you ..."."""
+    return bool(_REQUEST.match(_GIVEN_UP.sub('', text.strip())))
+
+
+def forbids(instruction: str) -> bool:
+    """Whether it only says what not to bring: "don't give me the red mug"."""
+    return bool(_FORBIDDING.match(instruction.strip())) and not _allowed(instruction)
+
+
+def _allowed(instruction: str) -> str:
+    """What is wanted beside what is forbidden, or nothing."""
+    parts = [text for positive, text in polar_parts(instruction) if positive]
+    return next((text for text in reversed(parts) if set(words_of(text)) - SILENT), '')
+
+
 def noun_phrase(instruction: str) -> str:
     """The request's noun phrase without article: "bring me the red mug" -> "red mug"."""
+    first, last = correction_of(instruction)
+    if first:  # "the red mug, no, the blue one"
+        return refine_phrase(noun_phrase(first), last)
+    if _FORBIDDING.match(instruction.strip()):  # "don't take the red mug, take the blue one"
+        wanted = _allowed(instruction)
+        return noun_phrase(wanted) if wanted else instruction
     phrase = without_group(strip_verb(instruction)).strip()
     apart = _APPOSITION.fullmatch(phrase)
     if apart:

@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, words_of
-from clue_ros.core.choosing import Scene, by_words, choose
+from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, same_word, words_of
+from clue_ros.core.choosing import by_words, choose
 from clue_ros.core.clauses import (
     ORDINALS,
     PLACES,
     RELATION,
-    SILENT,
     clauses_of,
-    denies,
-    final_say,
     last_correction,
+    taken_back,
 )
-from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.negation import SILENT, denies
+from clue_ros.core.offered import Scene
+from clue_ros.core.replies import SMALL_TALK, ReplyKind, asks_back, classify_reply
 
 _ALL_RIGHT = re.compile(r"(?:(?:that[’']?s|that is|yes|yeah|ok|okay|all) )*(?:right|alright)")
 _BESIDE = re.compile(rf'(?:{RELATION.pattern})|\bthan\b', re.IGNORECASE)
-_SMALL_TALK = frozenset('hello hi hey hm hmm um uh oh ah good morning evening'.split())  # noqa: SIM905
 _ELSE = frozenset({'other', 'another', 'different', 'else'})
 _ANY = re.compile(r'\b(?:any|either|whichever|whatever)\b')
 _REFUSAL = re.compile(r'(?:no|nope|nah|wrong)\b')
+_POINTED = re.compile(r'(?:that|this|it)(?: (?:one|thing))?')
 _ASSENT = re.compile(r'(?:yes|yeah|yep|yup|right|correct|exactly|sure)\b')
 
 
@@ -91,6 +91,8 @@ def match_reply(reply: str, candidates: Sequence[Candidate], options: Sequence[s
             return found if is_named else Match(MatchKind.UNCLEAR, every)
         case ReplyKind.OTHER_ONE:
             return _other_one(every, options)
+        case ReplyKind.CONTENT if asks_back(reply):
+            return Match(MatchKind.UNCLEAR, every)
         case ReplyKind.CONTENT:
             return _by_content(reply, candidates, options)
 
@@ -106,9 +108,9 @@ def _other_one(every: tuple[int, ...], options: Sequence[str]) -> Match:
 def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[str]) -> Match:
     """The last correction where it tells something, else the whole reply."""
     scene = Scene.of(candidates, options)
-    taken_back = _taken_back(reply, scene)
-    if taken_back is not None:
-        return taken_back
+    changed = _changed_mind(reply, scene)
+    if changed is not None:
+        return changed
     corrected = last_correction(reply)
     found = _read(corrected, scene)
     if found.kind is MatchKind.UNCLEAR and corrected != reply:
@@ -116,13 +118,14 @@ def _by_content(reply: str, candidates: Sequence[Candidate], options: Sequence[s
     return found
 
 
-def _taken_back(reply: str, scene: Scene) -> Match | None:
+def _changed_mind(reply: str, scene: Scene) -> Match | None:
     """A reply whose end takes back how it began: "the red one, no wait, the other one"."""
-    end = final_say(reply)
-    before = reply[: reply.rfind(end)] if end else ''
-    if not before.strip(' ,.;:!?'):
+    before, end = taken_back(reply)
+    if not end or end == reply.strip(' ,.;:!?'):
         return None
     match classify_reply(end):
+        case ReplyKind.YES if len(scene.boxes) == 1:
+            return Match(MatchKind.NARROWED, scene.every)
         case ReplyKind.NEITHER | ReplyKind.NO | ReplyKind.CANCEL:
             return Match(MatchKind.NONE, ())
         case ReplyKind.OTHER_ONE:
@@ -144,9 +147,16 @@ def _read(reply: str, scene: Scene) -> Match:
     if len(scene.boxes) == 1:
         return _about_one(clauses, scene, describes=describes)
     kept, informative = scene.every, False
-    for positive, clause in clauses:
+    for place, (positive, clause) in enumerate(clauses):
         chosen = choose(clause, kept if positive else scene.every, scene)
+        if positive and not all(before for before, _ in clauses[:place]):
+            # "Not the first one, the second one" counts all of them, not what the denial left.
+            of_all = choose(clause, scene.every, scene)
+            fitting = tuple(index for index in of_all.kept if index in kept)
+            chosen = replace(of_all, kept=fitting) if fitting else chosen
         informative |= chosen.informative
+        if not positive and not chosen.informative and _is_said_of_all(clause, scene):
+            return Match(MatchKind.NONE, ())
         if chosen.contradicted and positive:
             return Match(MatchKind.NONE, (), described=True)
         if chosen.informative and not chosen.contradicted:
@@ -155,9 +165,21 @@ def _read(reply: str, scene: Scene) -> Match:
     if minds_not and len(kept) > 1 and (informative or words - {'any', 'either'} <= scene.words):
         return Match(MatchKind.ANY, kept)
     if not informative:
-        told = {word for _, clause in clauses for word in words_of(clause)} - SILENT - _SMALL_TALK
+        told = {word for _, clause in clauses for word in words_of(clause)} - SILENT - SMALL_TALK
         return Match(MatchKind.UNCLEAR, scene.every, described=bool(told))
     return Match(MatchKind.NARROWED, kept) if kept else Match(MatchKind.NONE, (), describes)
+
+
+def _is_said_of_all(clause: str, scene: Scene) -> bool:
+    """Whether a clause holds nothing but what all candidates are: "the mugs" among mugs."""
+    words = words_of(clause)
+    telling = [same_word(word) for word in words if word not in SILENT]
+    is_pointing = not {'that', 'this'}.isdisjoint(words)
+    return (
+        bool(telling)
+        and not is_pointing
+        and all(meanings & looks for meanings in telling for looks in scene.looks)
+    )
 
 
 def _without_assent(clauses: list[tuple[bool, str]]) -> list[tuple[bool, str]]:
@@ -197,6 +219,7 @@ def _about_one(clauses: list[tuple[bool, str]], scene: Scene, *, describes: bool
         words = words_of(clause[: relation.start()] if relation else clause)
         fits = by_words([word for word in words if word not in SILENT], scene.every, scene)
         refuses |= (fits.contradicted and positive) or (not positive and not agrees)
+        refuses |= not positive and bool(_POINTED.fullmatch(clause.strip()))
         refuses |= positive and bool(_ELSE.intersection(words) - scene.words)
         placed = relation is not None or any(word in PLACES or word in ORDINALS for word in words)
         looks = [word for word in words if word in COLOURS or word in SIZES or word in SHADES]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clue_ros.core.dialog import MAX_EXCHANGES, Dialog
 from clue_ros.core.errors import SettingsError
-from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.replies import tells_nothing
 from clue_ros.core.turn import Question
 
 
@@ -37,15 +37,15 @@ class Policy:
     def is_repeated(self, dialog: Dialog, question: Question) -> bool:
         """Whether that question was asked before: in the same words, about the same objects.
 
-        One that the person did not understand may be said once more.
+        One that the person did not understand, or that drew no answer, may be said once more.
         """
         before = [each for each in dialog.exchanges if _is_same(each.question, question)]
-        not_heard = (
+        unanswered = (
             len(before) == 1
             and before[0] is dialog.exchanges[-1]
-            and classify_reply(before[0].reply) is ReplyKind.UNSURE
+            and tells_nothing(before[0].reply)
         )
-        return bool(before) and not not_heard
+        return bool(before) and not unanswered
 
 
 def _is_same(first: Question, second: Question) -> bool:

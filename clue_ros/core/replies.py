@@ -9,10 +9,16 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from clue_ros.core.candidates import words_of
+from clue_ros.core.negation import SILENT
+
 CANCEL_PHRASES = (
-    'cancel', 'never mind', 'nevermind', 'stop', 'forget it', 'forget about it', 'leave it',
-    'abort',
+    'cancel', 'never mind', 'nevermind', 'stop', 'forget it', 'forget about it', 'forget that',
+    'leave it', 'abort', 'halt', 'quit', "don't bother",
 )  # fmt: skip
+SMALL_TALK = frozenset(
+    'hello hi hey hm hmm um uh oh ah good morning evening cheers great nice very much'.split()  # noqa: SIM905
+)
 
 
 class ReplyKind(Enum):
@@ -43,15 +49,18 @@ _YES = (
     r'|(?:that|this)(?: one)?)'
 )
 _NO = (
-    r'(?:no|nope|nah|n|negative|incorrect|no way|wrong(?: (?:ones?|thing|object|side))?|i don\'?t'
+    r'(?:no|nope|nah|n|negative|incorrect|no way|i don\'?t'
+    r'|(?:the )?wrong(?: (?:ones?|thing|object|side))?'
     rf'|not (?:really|quite|exactly|it|right|correct|{_POINTED})'
-    r'|(?:of course|certainly|definitely) not'
-    rf'|{_THAT_IS} (?:wrong|not(?: (?:it|right|correct|{_POINTED}))?)|i {_NOT} think(?: so)?'
+    r'|(?:of course|certainly|definitely|absolutely|probably|surely|rather|perhaps|maybe) not'
+    r'|never|i doubt (?:it|that|so)|no{2,}'
+    rf'|{_THAT_IS} (?:the )?wrong(?: one)?|i {_NOT} think(?: so)?'
+    rf'|{_THAT_IS} not(?: (?:it|right|correct|that one|{_POINTED}))?'
     rf'|(?:that|it) isn\'?t(?: (?:it|right|correct|{_POINTED}))?)'
 )
 _PATTERNS = {
     ReplyKind.EITHER: (
-        r'(?:(?:take|get|bring|give me|get me|bring me|i\'?ll take) )?'
+        r'(?:(?:take|get|bring|give me|get me|bring me|i\'?ll take|i want|i need|i\'?d like) )?'
         r'(?:either|any|whichever|whatever|both|all)'
         r'(?: (?:one|of (?:them|those|these|the two)|you (?:like|want|prefer|think|choose|pick)))?'
         r'(?: (?:is|are|will|would)?\s*(?:be )?(?:fine|ok|okay|good|great|do|works?|alright)'
@@ -64,8 +73,11 @@ _PATTERNS = {
     ),
     ReplyKind.NEITHER: (
         r'(?:no )*(?:neither|none)(?: (?:one|of (?:them|those|these|the two|the above)))?'
-        r'|(?:no )?not (?:any|one|either) of (?:them|those|these)|(?:no )?not (?:those|these|them)'
-        r'|(?:no )?(?:i (?:want|mean|meant) )?something else'
+        rf'|(?:no )?(?:not|no to|i {_NOT} (?:want|need|like|mean))'
+        r' (?:(?:any|one|either|both)(?: of (?:them|those|these))?|those|these|them)'
+        r'|(?:both|all)(?: of (?:them|those|these))?(?: are| is)? wrong'
+        r'|either(?: one)? (?:would|will|does|do) not (?:work|do)'
+        r'|(?:no )?i want neither|(?:no )?(?:i (?:want|mean|meant) )?something else'
     ),
     ReplyKind.OTHER_ONE: (
         r'(?:no )?(?:i (?:want|mean|meant) |it\'?s )?the other(?: one)?'
@@ -78,13 +90,31 @@ _PATTERNS = {
         rf'i {_NOT} (?:know|understand|remember)|(?:i )?dunno|maybe|perhaps'
         r'|(?:i(?:\'?m| am) )?not (?:quite |really |so )?sure'
         r'|(?:i have )?no (?:idea|clue)|what|huh|pardon(?: me)?|sorry|excuse me|come again'
-        r'|(?:can you )?(?:say (?:that )?again|repeat(?: that)?)|which ones?|wait|hold on'
-        r'|what (?:do you mean|did you say)'
+        r'|(?:(?:can|could|would) you )?(?:say (?:that |it )?again|repeat(?: (?:that|it))?)'
+        r'|(?:sorry )?what (?:do you mean|did you say|was (?:that|it|the question))|which ones?'
+        rf'|(?:sorry )?i (?:did not|didn\'?t) (?:catch|hear|get|understand)(?: (?:that|it|you))?'
+        r'|i (?:cannot|can\'?t) (?:decide|tell|say|hear(?: you)?)'
+        r'|(?:once|one time) more|one more time'
+        r'|(?:(?:wait|hold on|hang on|just|give me) ?)*(?:(?:a|one) (?:second|sec|moment|minute))?'
+        r'|(?:hello|hi|hey)(?: (?:there|robot))?'
     ),
 }
+_COURTESY = SMALL_TALK | frozenset(
+    'thank thanks you well done job robot so that was perfect excellent for your help'.split()  # noqa: SIM905
+)
 # "No, stop that" ends the dialog as "stop" does.
 _AROUND_CANCEL = re.compile(
-    r'^(?:(?:no|ok|okay|actually|robot) )+|(?: (?:that|it|this|now|robot))+$'
+    r'^(?:(?:no|ok|okay|actually|robot) )+'
+    r'|(?: (?:that|it|this|now|robot|everything|at once|right (?:there|now|away)'
+    r'|(?:my|the|this|that) request|i\'?ll (?:get|do|take) (?:it|that)(?: myself)?))+$'
+)
+# "Which one is on the left?", "is it red?": a question back, not an answer.
+_ASKS = re.compile(
+    r'(?:(?:and|so|but|sorry|wait|hm+) )*'
+    r'(?:(?:what(?! (?:about|i|if)\b)|which|where|who|how many)\b.*'
+    r'\b(?:is|are|was|were|do|did|does)\b.*'
+    r'|(?:is|are|was|were) (?:it|that|this|there|they|those|these)\b.+'
+    r'|(?:can|do|did|are) you (?:see|know|have|sure|there)\b.*)'
 )
 _COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 
@@ -104,6 +134,24 @@ def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) 
         if pattern.fullmatch(words):
             return kind
     return ReplyKind.CONTENT
+
+
+def asks_back(reply: str) -> bool:
+    """Whether a reply is a question: "which one is on the left?"."""
+    return bool(_ASKS.fullmatch(_normalise(reply)))
+
+
+def is_courtesy(text: str) -> bool:
+    """Whether an utterance is nothing but thanks, praise or a greeting."""
+    words = set(words_of(_normalise(text)))
+    return bool(words) and words <= _COURTESY
+
+
+def tells_nothing(reply: str) -> bool:
+    """Whether a reply leaves everything as open as before: "what?", "hello", "yes" to two."""
+    if classify_reply(reply) in (ReplyKind.UNSURE, ReplyKind.YES) or asks_back(reply):
+        return True
+    return not set(words_of(reply)) - SILENT - SMALL_TALK
 
 
 def _normalise(text: str) -> str:

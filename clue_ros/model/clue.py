@@ -23,6 +23,7 @@ from clue_ros.core.errors import (
     SettingsError,
     UnanswerableError,
 )
+from clue_ros.core.instruction import forbids
 from clue_ros.core.policy import Policy
 from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Ambiguity, Grounding, Question, Turn
@@ -277,10 +278,17 @@ class Clue:
 
 def _dialog(dialog: object) -> Dialog:
     if isinstance(dialog, str):
-        return Dialog(dialog)
+        dialog = Dialog(dialog)
     if not isinstance(dialog, Dialog):
         raise InvalidRequestError(
             'dialog', expected='a Dialog or a text', got=type(dialog).__name__
+        )
+    if forbids(dialog.instruction):
+        raise InvalidRequestError(
+            'instruction',
+            expected='what to look for',
+            got=f'only what not to: "{dialog.instruction[:80]}"',
+            remedy='Say what is wanted instead.',
         )
     return dialog
 

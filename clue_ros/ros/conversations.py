@@ -34,6 +34,7 @@ from clue_ros.ros.pictures import Pictures
 from clue_ros.ros.requests import Request
 from clue_ros.ros.settings import NodeSettings
 from clue_ros.ros.sight import Sight, TransformLookup
+from clue_ros.ros.utterances import as_refusal
 from clue_ros.ros.worker import Job, Token, Worker
 
 
@@ -121,7 +122,7 @@ class Conversations:
             if last is None:
                 raise UnknownDialogError('there is no box to correct')
             shown = Question(f'this {last.label or "one"} ?', (last.label or 'this',), (last.box,))
-            dialog = last.dialog.with_exchange(shown, text)
+            dialog = last.dialog.with_exchange(shown, as_refusal(text))
             self._worker.check_free()
             request = Request(text, confidence=confidence)
             deadline = self._deadline(0.0, settings)

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
-from clue_ros.core.instruction import noun_phrase, strip_verb
-from clue_ros.core.replies import ReplyKind, classify_reply
+from clue_ros.core.candidates import GENERIC_NOUNS, SIZES, same_word
+from clue_ros.core.clauses import ORDINALS
+from clue_ros.core.instruction import is_request, noun_phrase
+from clue_ros.core.replies import ReplyKind, classify_reply, is_courtesy
 from clue_ros.core.turn import Question
 
 
@@ -35,8 +37,21 @@ _RELATIONS = frozenset(
 )
 # Words of a question that stand outside its options: who says them repeats the question.
 _FRAME = frozenset({'do', 'does', 'you', 'mean', 'want', 'should', 'which', 'what', 'or'})
+_COUNTS = frozenset(
+    'two three four five six both neither either all any none everything nothing'.split()  # noqa: SIM905
+)
+_NO_NOUNS = _PRONOUNS | _PLACES | _COUNTS | GENERIC_NOUNS | SIZES.keys() | ORDINALS.keys()
+"""What a reply may ask for in a request's words without naming anything new."""
 _REFUSAL = re.compile(
-    r"^(?:no|nope|wrong|not|that's not|that is not|i meant|i said)\b", re.IGNORECASE
+    r'^(?:(?:sorry|oh|hey|but|well|um+|uh+),? )*(?:(?:no|nope|nah|wrong|not)\b'
+    r"|(?:that|it|this)(?:['’]?s| is)(?: not\b| (?:the )?wrong\b)|(?:that|it|this) isn['’]?t\b"
+    r'|i (?:meant|said|wanted|asked for)\b|the other\b)',
+    re.IGNORECASE,
+)
+_CONTENT = re.compile(
+    r"(?:no,? )?(?:that|it|this)(?:['’]?s| is) (?:right|correct|fine|good|great|perfect"
+    r'|the (?:right|correct) (?:one|thing))|(?:no|not a) problem',
+    re.IGNORECASE,
 )
 
 
@@ -63,8 +78,10 @@ def intent_of(
     if question is not None:
         is_new = kind is ReplyKind.CONTENT and is_new_request(text, instruction, question)
         return Intent.INSTRUCTION if is_new else Intent.REPLY
+    if is_courtesy(text):  # recognisers hear "thank you" in silence
+        return Intent.CONFIRMATION
     if just_grounded:
-        if kind is ReplyKind.YES:
+        if kind is ReplyKind.YES or _CONTENT.fullmatch(text.strip(' .!,')):
             return Intent.CONFIRMATION
         refuses = kind in (ReplyKind.NO, ReplyKind.OTHER_ONE, ReplyKind.NEITHER)
         if refuses or _REFUSAL.match(text):
@@ -78,16 +95,21 @@ def is_new_request(text: str, instruction: str, question: Question) -> bool:
     It does when it has a request's verb ("get me the spoon") and its noun appears neither in the
     request nor in the question; "give me the red one" is a reply in a request's clothes.
     """
-    if strip_verb(text) == text.strip().strip('.!?, '):
+    if not is_request(text):
         return False
     words = _words(noun_phrase(text))
     head = list(itertools.takewhile(lambda word: word not in _RELATIONS, words))[-1:]
-    if not head or head[0] in _PRONOUNS | _PLACES:
+    if not head or head[0] in _NO_NOUNS:
         return False
     known = set(_words(instruction)) | set(_words(question.text))
     for option in question.options:
         known |= set(_words(option))
-    return head[0] not in known
+    return not any(same_word(head[0]) & same_word(word) for word in known)
+
+
+def as_refusal(text: str) -> str:
+    """A correction as a reply to "this one?": "no, i meant the blue one"."""
+    return text if _REFUSAL.match(text) and not text.casefold().startswith('i ') else f'no, {text}'
 
 
 def is_echo(text: str, question: str) -> bool:

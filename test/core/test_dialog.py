@@ -101,10 +101,14 @@ def test_the_same_words_about_other_objects_are_another_question() -> None:
 
 
 def test_policy_stops_after_max_turns_and_on_repetition() -> None:
-    dialog = Dialog.from_texts('get the mug', [('Which mug?', 'that')])
+    dialog = Dialog.from_texts('get the mug', [('Which mug?', 'the old one')])
     assert Policy(max_turns=2).may_ask(dialog)
     assert not Policy(max_turns=1).may_ask(dialog)
     assert Policy().is_repeated(dialog, Question('which  MUG'))
     assert not Policy().is_repeated(dialog, Question('which bowl?'))
+    unanswered = Dialog.from_texts('get the mug', [('Which mug?', 'hello?')])
+    assert not Policy().is_repeated(unanswered, Question('which mug?'))
+    twice = Dialog.from_texts('get the mug', [('Which mug?', 'hello?'), ('Which mug?', 'what?')])
+    assert Policy().is_repeated(twice, Question('which mug?'))
     with pytest.raises(SettingsError, match=r'max_turns: expected 0\.\.32, got -1'):
         Policy(max_turns=-1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clue_ros.core.instruction import (
+    forbids,
+    is_request,
     means_one,
     minds_not,
     noun_phrase,
@@ -27,10 +29,50 @@ from clue_ros.core.instruction import (
         ('can I have the mug', 'mug'),
         ("I'm looking for a blue cup", 'blue cup'),
         ('where is the bottle next to the bowl?', 'bottle next to the bowl'),
+        ('get me the red mug no the blue one', 'blue mug'),
+        ('get the mug, no wait, the bowl', 'bowl'),
+        ('bring the mug, i mean the red one', 'red mug'),
+        ('sorry, get me the mug', 'mug'),
+        ('never mind, get me the spoon', 'spoon'),
+        ('No, get me the spoon.', 'spoon'),
+        ('take the mug and give it to me', 'mug'),
+        ('pick up the mug then put it in the box', 'mug'),
+        ("don't take the red mug, take the blue one", 'blue one'),
+        ("don't take the red mug", "don't take the red mug"),
     ],
 )
 def test_noun_phrase(said, phrase):
     assert noun_phrase(said) == phrase
+
+
+@pytest.mark.parametrize(
+    ('said', 'forbidden'),
+    [
+        ("don't bring me the red mug", True),
+        ('please do not touch the mug', True),
+        ("don't take the red mug take the blue one", False),
+        ("don't forget the red mug", False),
+        ('the mug that is not red', False),
+        ('get the mug', False),
+    ],
+)
+def test_a_request_may_only_forbid(said, forbidden):
+    assert forbids(said) is forbidden
+
+
+@pytest.mark.parametrize(
+    ('said', 'asks'),
+    [
+        ('get me the spoon', True),
+        ('please, could you find it', True),
+        ("I'd like the spoon", True),
+        ('number two please', False),
+        ('the cup, please', False),
+        ('', False),
+    ],
+)
+def test_what_asks_in_a_requests_words(said, asks):
+    assert is_request(said) is asks
 
 
 def test_the_article_stays_without_the_verb():

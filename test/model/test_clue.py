@@ -179,7 +179,8 @@ def test_bad_pictures(clue, picture):
 
 
 @pytest.mark.parametrize(
-    'text', ['', '   ', '\x00', '?!', 'mug ' * 5000, '<loc0001> mug', None, 7, b'mug', ['mug']]
+    'text',
+    ['', '   ', '\x00', '?!', 'mug ' * 5000, '<loc0001> mug', None, 7, b'mug', "don't get it"],
 )
 def test_bad_texts(clue, image, text):
     for call in (clue.step, clue.detect, clue.ground, clue.ask):
@@ -419,10 +420,20 @@ def test_the_last_allowed_question_is_followed_by_a_forced_box(clue, image, scri
 def test_a_repeated_question_is_not_asked_again(clue, image, script):
     clue.configure(gate='decoder', asker='free')
     script(choose=decoded('question', 'Which mug?'), ground=decoded('box', candidate=RED))
-    dialog = Dialog.from_texts('get the mug', [('which MUG?', 'that one there')])
+    dialog = Dialog.from_texts('get the mug', [('which MUG?', 'the old one')])
     turn = clue.step(image, dialog)
     assert turn.status is TurnStatus.GROUNDED
     assert turn.grounding.forced
+
+
+def test_a_question_that_drew_no_answer_is_asked_once_more(clue, image, script):
+    clue.configure(gate='decoder', asker='free')
+    script(choose=decoded('question', 'Which mug?'), ground=decoded('box', candidate=RED))
+    first = clue.step(image, Dialog('get the mug'))
+    dialog = Dialog('get the mug').with_exchange(first.question, 'that one there')
+    assert clue.step(image, dialog).status is TurnStatus.QUESTION
+    again = clue.step(image, dialog.with_exchange(first.question, 'hello?'))
+    assert again.grounding.forced
 
 
 def test_neither_leads_to_an_open_question_and_its_answer_is_looked_for(clue, image, script):

@@ -7,7 +7,7 @@ import pytest
 from clue_ros.core.boxes import Box
 from clue_ros.core.replies import CANCEL_PHRASES
 from clue_ros.core.turn import Question
-from clue_ros.ros.utterances import Intent, intent_of, is_echo
+from clue_ros.ros.utterances import Intent, as_refusal, intent_of, is_echo
 
 QUESTION = Question(
     'Do you mean the red mug or the blue one?',
@@ -36,6 +36,31 @@ QUESTION = Question(
         ('bring me the spoon', Intent.INSTRUCTION),
         ('could you please get me the banana on the left', Intent.INSTRUCTION),
         ('the spoon', Intent.REPLY),
+        ('number two please', Intent.REPLY),
+        ('two please', Intent.REPLY),
+        ('the latter please', Intent.REPLY),
+        ('the cup please', Intent.REPLY),
+        ('red yes please', Intent.REPLY),
+        ('the red one is ok', Intent.REPLY),
+        ('give me the cup', Intent.REPLY),
+        ('bring the mugs', Intent.REPLY),
+        ('i want number two', Intent.REPLY),
+        ('i want the latter', Intent.REPLY),
+        ('give me the biggest', Intent.REPLY),
+        ('take the red thing', Intent.REPLY),
+        ('i want both', Intent.REPLY),
+        ('could you repeat that', Intent.REPLY),
+        ('thank you', Intent.REPLY),
+        ('stop right now', Intent.CANCEL),
+        ('Stop right there!', Intent.CANCEL),
+        ('halt', Intent.CANCEL),
+        ('forget that', Intent.CANCEL),
+        ('cancel my request', Intent.CANCEL),
+        ("don't bother", Intent.CANCEL),
+        ("never mind, i'll get it myself", Intent.CANCEL),
+        ('never mind, get me the spoon', Intent.INSTRUCTION),
+        ('No, get me the spoon.', Intent.INSTRUCTION),
+        ('No, give me the red one.', Intent.REPLY),
     ],
 )
 def test_while_a_question_is_open(text, intent):
@@ -54,7 +79,20 @@ def test_while_a_question_is_open(text, intent):
         ('no', False, Intent.NOTHING_OPEN),
         ('either', True, Intent.NOTHING_OPEN),
         ('yes', True, Intent.CONFIRMATION),
-        ('that is right', True, Intent.INSTRUCTION),
+        ('that is right', True, Intent.CONFIRMATION),
+        ("that's the right one", True, Intent.CONFIRMATION),
+        ("no that's fine", True, Intent.CONFIRMATION),
+        ('no problem', True, Intent.CONFIRMATION),
+        ('thank you', True, Intent.CONFIRMATION),
+        ('Thank you very much!', False, Intent.CONFIRMATION),
+        ('well done', True, Intent.CONFIRMATION),
+        ("that's the wrong one", True, Intent.CORRECTION),
+        ("it's not that one", True, Intent.CORRECTION),
+        ('i wanted the blue one', True, Intent.CORRECTION),
+        ('sorry i meant the blue one', True, Intent.CORRECTION),
+        ('the other mug', True, Intent.CORRECTION),
+        ('it is on the left, the mug', True, Intent.INSTRUCTION),
+        ('where is the red mug', False, Intent.INSTRUCTION),
         ('no', True, Intent.CORRECTION),
         ('no, the other one', True, Intent.CORRECTION),
         ('not that one', True, Intent.CORRECTION),
@@ -69,6 +107,19 @@ def test_while_a_question_is_open(text, intent):
 def test_while_nothing_is_asked(text, just_grounded, intent):
     found = intent_of(text, cancel_phrases=CANCEL_PHRASES, just_grounded=just_grounded)
     assert found is intent
+
+
+@pytest.mark.parametrize(
+    ('said', 'refusal'),
+    [
+        ('no, the blue one', 'no, the blue one'),
+        ('wrong, the left one', 'wrong, the left one'),
+        ("that's not it", "that's not it"),
+        ('i meant the other red mug', 'no, i meant the other red mug'),
+    ],
+)
+def test_a_correction_refuses_what_was_shown(said, refusal):
+    assert as_refusal(said) == refusal
 
 
 def test_cancel_phrases_are_the_robots_own():
