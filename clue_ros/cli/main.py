@@ -21,7 +21,7 @@ COMMANDS = {
     'train': 'train backbone, detector, decoder or joint',
     'eval': 'measure ambiguity, grounding, dialog, attention, variants, layers',
     'bench': 'time the engine against plain transformers',
-    'model': 'list, fetch, describe or check models',
+    'model': 'list, fetch, describe, check or assemble models',
 }
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 DEBUG_VARIABLE = 'CLUE_DEBUG'

@@ -30,11 +30,11 @@ class TurnStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One of the places that compete for attention.
+    """One of the places that compete for attention, or one of the candidates.
 
     Attributes:
         box: its extent in image pixels.
-        weight: its share of the attention of all regions, in [0, 1].
+        weight: its share of the attention of all regions or, of a candidate, its score, in [0, 1].
     """
 
     box: Box

@@ -49,7 +49,6 @@ class SyntheticScenes:
     Args:
         folder: what ``clue scenes render`` wrote.
         split: name of the split, one of ``sample.SPLITS``.
-        limit: use so many scenes at most; 0 uses all.
         seed: of the requests, targets and replies.
 
     Raises:
@@ -58,16 +57,15 @@ class SyntheticScenes:
             split beside it: nothing can be trained on test scenes by mistake.
     """
 
-    def __init__(self, folder: Path, split: str, *, limit: int = 0, seed: int = 0) -> None:
+    def __init__(self, folder: Path, split: str, *, seed: int = 0) -> None:
         self.store = SceneStore(folder)
         self.split = split
         self._seed = seed
-        available = len(self.store)
-        if not available:
+        self.count = len(self.store)
+        if not self.count:
             raise InvalidRequestError(
                 f'scenes in {folder}', expected='at least one whole shard', got='none'
             )
-        self.count = min(limit, available) if limit else available
         _check_seeds(self.store, split)
         _check_preset(self.store, split)
         _check_neighbours(self.store, split)

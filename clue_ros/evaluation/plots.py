@@ -40,9 +40,8 @@ def plot_lines(
     x_label: str,
     y_label: str,
     bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
-    mark: float | None = None,
 ) -> None:
-    """Several lines over one axis, with interval bands; ``mark`` draws a vertical line."""
+    """Several lines over one axis, with interval bands."""
     figure = Figure(figsize=(7, 4), layout='constrained')
     axes = figure.add_subplot()
     for name, values in lines.items():
@@ -50,8 +49,6 @@ def plot_lines(
         if bands and name in bands:
             low, high = zip(*bands[name], strict=True)
             axes.fill_between(x, low, high, alpha=0.15, color=line.get_color())
-    if mark is not None:
-        axes.axvline(mark, color='grey', linestyle='--')
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(alpha=0.3)

@@ -1,6 +1,6 @@
 """Predictions as JSONL, one per sample, so that they can be scored again and compared.
 
-The first line names the task, the model and what else its writer noted; each further one is
+The first line names the task and the model; each further one is
 
 - ambiguity: ``{"split", "id", "image_id", "label", "probability", "ambiguous"}``;
 - grounding: ``{"split", "id", "image_id", "box", "predicted"}``, boxes in pixels, null for none.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clue_ros.evaluation.metrics import BINARY_KEYS
 from clue_ros.evaluation.misses import SHOWN
 from clue_ros.evaluation.paper import TABLE_1
 from clue_ros.evaluation.plots import plot_lines
@@ -13,7 +14,6 @@ from clue_ros.evaluation.tables import markdown_table, score_with_interval
 
 Report = Mapping[str, Any]
 SPLITS = ('test', 'shifted')
-_BINARY = ('accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate')
 _BOXES = ('acc50', 'acc50_strict', 'mean_iou')
 _DIALOG = (
     'success', 'success_ambiguous', 'success_clear', 'questions', 'needless', 'missed',
@@ -54,18 +54,20 @@ def _ambiguity(report: Report) -> str:
     rows = []
     for split in _splits(report):
         scores = report[split]
-        rows.append([split, scores['n'], *(score_with_interval(scores, key) for key in _BINARY)])
+        rows.append(
+            [split, scores['n'], *(score_with_interval(scores, key) for key in BINARY_KEYS)]
+        )
         if 'later_turns' in scores:
             more = scores['later_turns']
             rows.append(
                 [
                     f'{split}, turn 1 on',
                     more['n'],
-                    *(score_with_interval(more, key) for key in _BINARY),
+                    *(score_with_interval(more, key) for key in BINARY_KEYS),
                 ]
             )
         for name, other in scores.get('baselines', {}).items():
-            rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in _BINARY)])
+            rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in BINARY_KEYS)])
     types = [
         [split, kind, *(row[key] for key in ('n', 'f1', 'precision', 'recall', 'false_alarm_rate'))]
         for split in _splits(report)
@@ -79,7 +81,7 @@ def _ambiguity(report: Report) -> str:
         for split in _splits(report)
     ]  # fmt: skip
     return _join(
-        markdown_table(['split', 'n', *_BINARY], rows),
+        markdown_table(['split', 'n', *BINARY_KEYS], rows),
         'By phrase type:',
         markdown_table(['split', 'type', 'n', 'F1', 'precision', 'recall', 'false alarms'], types),
         'At a realistic share of ambiguous requests, and of requests for one object and for absent '

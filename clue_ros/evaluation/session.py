@@ -19,7 +19,7 @@ SEED = 0
 """Of requests, targets and users. Fixed: the scenes' seeds and this one make the test sets."""
 
 
-def open_splits(data: Path, names: Sequence[str], *, limit: int = 0) -> dict[str, SyntheticScenes]:
+def open_splits(data: Path, names: Sequence[str]) -> dict[str, SyntheticScenes]:
     """The splits of a data folder.
 
     Raises:
@@ -33,7 +33,7 @@ def open_splits(data: Path, names: Sequence[str], *, limit: int = 0) -> dict[str
             [f'no rendered scenes in {data / name}' for name in missing],
             remedy=f'Render them with "clue scenes splits --out {data}{train}".',
         )
-    return {name: SyntheticScenes(data / name, name, limit=limit, seed=SEED) for name in names}
+    return {name: SyntheticScenes(data / name, name, seed=SEED) for name in names}
 
 
 @dataclass(frozen=True)

@@ -86,10 +86,6 @@ class Adapters:
         """The adapters there are."""
         return () if self._peft is None else tuple(self._peft.peft_config)
 
-    def config(self, name: str) -> LoraConfig:
-        """Peft's configuration of one adapter."""
-        return self._model(name).peft_config[name]
-
     def add(self, name: str, config: LoraConfig) -> None:
         """Adds a fresh trainable adapter, which at first changes nothing (LoRA's B is zero).
 

@@ -162,11 +162,6 @@ class Backbone:
         return self.vocabulary.image_id
 
     @property
-    def bos_id(self) -> int:
-        """Id of the token that begins the text."""
-        return self.vocabulary.bos_id
-
-    @property
     def eos_id(self) -> int:
         """Id of the token that ends the suffix."""
         return self.vocabulary.eos_id

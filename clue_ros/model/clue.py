@@ -152,6 +152,7 @@ class Clue:
 
         Raises:
             BadImageError, InvalidRequestError: the caller's input is unusable.
+            SettingsError: ``max_turns`` is out of range.
             BusyError: another caller is being served.
             CanceledError: ``cancel`` was set.
         """
@@ -220,7 +221,7 @@ class Clue:
             return question
 
     def warm_up(self) -> dict[str, float]:
-        """Run every path once, so that the first request meets no start-up cost; returns
+        """Decide and ground once, so that the first request meets no start-up cost; returns
         timings.
         """
         image = np.zeros((64, 64, 3), dtype=np.uint8)

@@ -231,7 +231,7 @@ class ClueClient:
         min_stamp: Time | None = None,
         max_turns: int = 0,
     ) -> Callable[[], None]:
-        """``resolve`` that calls back, with a failed turn where ``resolve`` raises; see there.
+        """``resolve`` that calls back, with a failed turn where the node is not there.
 
         The whole dialog has no limit here: the node closes it where nobody answers, but one that
         is killed leaves it open.

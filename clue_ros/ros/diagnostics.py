@@ -1,4 +1,4 @@
-"""``/diagnostics``: model, camera and load, once a second."""
+"""``/diagnostics``: model, camera and load, every ``diagnostics_period`` seconds."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class OpenDialog(Generic[View]):
         view: what the robot sees in it (image, depth, transform), frozen together.
         state: see ``State``.
         turn: number of the current turn, from 1.
-        question: the open question while it waits for a reply.
+        question: the question that waits for a reply, or whose reply is thought about.
         opened: nanoseconds of the ROS clock.
         ends: seconds of the table's clock at which it expires.
         answer_by: seconds of the table's clock at which the open question expires.

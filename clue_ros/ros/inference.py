@@ -38,7 +38,7 @@ class Engine(Protocol):
         """The gate's finding."""
 
     def warm_up(self) -> Mapping[str, float]:
-        """Run every path once."""
+        """Decide and ground once."""
 
 
 Loader = Callable[[NodeSettings], Engine]

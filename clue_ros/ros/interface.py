@@ -1,6 +1,7 @@
-"""Topics, services and actions of the node: README's tables are made from here. Plain Python.
+"""Topics, services and actions of the node, in plain Python.
 
-A test compares them with what a running node has on the graph.
+The tables of docs/ros-interface.md are made from here. A test compares them with what a running
+node has on the graph.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ OUTPUTS: tuple[Row, ...] = (
     ('~/question', 'clue_ros/Question', 'the open question; latched, empty when none is open'),
     ('~/question_text', 'std_msgs/String', 'the same as text, for a speech synthesiser'),
     ('~/grounding', 'clue_ros/Grounding', 'the object: box, and position where depth is used'),
-    ('~/ambiguity', 'clue_ros/Ambiguity', 'where the attention is split, each time it was read'),
+    (
+        '~/ambiguity',
+        'clue_ros/Ambiguity',
+        'what was judged, each time; a map where there is one',
+    ),
     ('~/dialog_state', 'clue_ros/DialogState', 'the table of dialogs; latched'),
     ('~/detections', 'vision_msgs/Detection2DArray', 'the box, where vision_msgs is installed'),
     ('~/detections_3d', 'vision_msgs/Detection3DArray', 'the same in space'),
@@ -44,7 +49,7 @@ ACTIONS: tuple[Row, ...] = (
 
 
 def markdown() -> str:
-    """The table for README."""
+    """The table for the documentation."""
     lines = ['| kind | name | type | meaning |', '|---|---|---|---|']
     for kind, rows in (
         ('subscribes', INPUTS),

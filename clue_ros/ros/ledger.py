@@ -69,7 +69,7 @@ class Ledger:
         """Enter a dialog; an earlier box can no longer be corrected.
 
         Raises:
-            BusyError: as many are open as may be.
+            TableFullError: as many are open as may be.
         """
         entry = self.table.open(
             dialog,

@@ -136,6 +136,6 @@ class Outputs:
         self._open_question = message.text
 
     def refresh(self) -> None:
-        """Once a second: give late subscribers the last turn's overlay."""
+        """Now and then: give late subscribers the last turn's overlay."""
         if self._overlays is not None:
             self._overlays.serve_late_subscribers()

@@ -158,7 +158,7 @@ def _descriptor(name: str) -> ParameterDescriptor:
     rule, value = settings.rule(name), settings.default(name)
     descriptor = ParameterDescriptor(
         description=f'{rule.meaning}. Takes effect at {rule.when.value}.',
-        additional_constraints=f'one of {", ".join(rule.choices)}' if rule.choices else '',
+        additional_constraints=f'one of {rule.alternatives}' if rule.choices else '',
         read_only=rule.when is When.START,
     )
     if rule.low is not None and rule.high is not None:

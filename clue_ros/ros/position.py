@@ -13,7 +13,7 @@ class Position:
     """Where an object is.
 
     Attributes:
-        status: NONE where ``located`` is valid, else NO_DEPTH or TF_ERROR.
+        status: NONE where ``located`` is valid, else NO_DEPTH, TF_ERROR or INTERNAL.
         message: why there is no position; empty where there is one.
         located: centre, size and points in ``frame_id``, metres.
         frame_id: the camera's optical frame or the target frame.

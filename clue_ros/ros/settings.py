@@ -93,7 +93,8 @@ class NodeSettings:
     )
     threshold: float = _parameter(
         -1.0,
-        'p_amb from which a request counts as ambiguous, [0, 1]; negative: as the checkpoint says',
+        'p_amb from which a request counts as ambiguous with the gates detector and both, [0, 1]; '
+        'negative: as the checkpoint says',
         between=(-1.0, 1.0),
     )
     second_look: str = _parameter(

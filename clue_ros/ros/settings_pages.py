@@ -48,7 +48,7 @@ def _yaml_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"'{value}'"
+        return "'" + value.replace("'", "''") + "'"
     if isinstance(value, tuple):
         return '[' + ', '.join(_yaml_value(item) for item in value) + ']'
     return str(value)

@@ -108,7 +108,7 @@ class JointSettings:
 
 
 def run(settings: JointSettings, out: Path, *, resume: bool = False, dry_run: bool = False) -> None:
-    """Train and save: ``decoder/``, ``head.safetensors`` and the records of both halves."""
+    """Train and save both halves: ``head.safetensors`` and ``decoder-part/decoder/``."""
     session = Run.start(settings.run, settings.loop.seed)
     check_block(settings.block, session.backbone)
     dialogs = session.dialogs('train', settings.dialogs)
