@@ -61,7 +61,7 @@ ORDINALS = {
     **dict.fromkeys(('last', 'final', 'latter'), -1),
     'former': 0,
 }
-_SECOND_LAST = re.compile(r'\b(?:second|next)[ -](?:to |from )?(?:the )?last\b')
+_SECOND_LAST = re.compile(r'\b(?:(?:second|next)[ -](?:to |from )?(?:the )?last|last but one)\b')
 _NUMBERS = {
     **{word: index for index, word in enumerate(_COUNTS)},
     **{str(index + 1): index for index in range(len(_COUNTS))},

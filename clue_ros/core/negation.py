@@ -81,7 +81,7 @@ def polar_parts(reply: str) -> list[tuple[bool, str]]:
     """
     text = _INVERTED.sub(', ', _ASIDES.sub(', ', _BUT.sub('except', reply.casefold())))
     text = _OR.sub(' or', _LIST.sub(_one_list, text))
-    clauses = [part for part in re.split(r'[,.;:!?]| but (?!not\b)', text) if part.strip()]
+    clauses = [part for part in re.split(r'[,.;:!?]| but (?!not\b|one\b)', text) if part.strip()]
     refused = len(clauses) > 1 and _REFUSED.fullmatch(clauses[-1])
     if refused:  # "The red one? No."
         clauses.pop()

@@ -53,6 +53,7 @@ REPLIES: dict[str, list[tuple[str, list[int] | MatchKind]]] = {
         ('not the red, green, or yellow one', [1]),
     ],
     'row of three': [
+        ('the last but one', [1]),
         ('not the one in the middle the left one', [0]),
     ],
     'two alike': [
