@@ -50,6 +50,11 @@ _QUANTITY = re.compile(
     r'\s*(?=\w)',
     re.IGNORECASE,
 )
+_EXCLUDED = re.compile(
+    r'(?:,? (?:but(?: not)?|except(?: for)?|(?:other|rather) than|apart from|besides)|, not)'
+    r' ((?:the|that|this|those|these)\b.*)',
+    re.IGNORECASE,
+)
 _WHICHEVER = re.compile(r'^(?:any|either)(?: one)?\b', re.IGNORECASE)
 # "The blue mug, the left one".
 _APPOSITION = re.compile(r'([^,]+),\s*(the [^,]*\bone\b[^,]*)', re.IGNORECASE)
@@ -147,7 +152,7 @@ def noun_phrase(instruction: str) -> str:
     if _FORBIDDING.match(instruction.strip()):  # "don't take the red mug, take the blue one"
         wanted = _allowed(instruction)
         return noun_phrase(wanted) if wanted else instruction
-    phrase = without_group(strip_verb(instruction)).strip()
+    phrase = without_group(_EXCLUDED.sub('', strip_verb(instruction))).strip()
     apart = _APPOSITION.fullmatch(phrase)
     if apart:
         return refine_phrase(noun_phrase(apart.group(1)), apart.group(2))
@@ -155,6 +160,12 @@ def noun_phrase(instruction: str) -> str:
     if counted and counted != phrase:
         return singular(counted)
     return _ARTICLE.sub('', phrase) or phrase
+
+
+def excluded(instruction: str) -> str:
+    """What a request makes an exception of: "any mug but the red one" -> "the red one"."""
+    found = _EXCLUDED.search(strip_verb(instruction))
+    return found.group(1) if found else ''
 
 
 def minds_not(instruction: str) -> bool:

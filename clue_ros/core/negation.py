@@ -64,6 +64,7 @@ _BEGINS = re.compile(
     r'|take|give|get|bring|please|the|an?)\b'
 )
 _ARTICLES = frozenset({'the', 'a', 'an'})
+_POINTERS = frozenset({'one', 'ones', 'those', 'these', 'them', 'it'})
 _HESITATIONS = frozenset({'um', 'uh', 'er', 'hm', 'hmm', 'well'})
 _JOINING_TEXT = """
     of in on at to from by with near nearest closest closer behind beside between under above below
@@ -117,7 +118,7 @@ def _end_of_denial(text: str) -> int:
         told = any(word not in SILENT | _JOINING for word in before)
         # "I can't use the red one" has named nothing yet that a second thing could follow.
         named = begin.group() not in _ARTICLES or not (_ARTICLES | COLOURS).isdisjoint(before)
-        if (told and named) or before[-1] in ('one', 'ones'):
+        if (told and named) or before[-1] in _POINTERS:
             return begin.start()
     # "Not blue red".
     colours = re.match(rf'\s*(?:the )?(?:{_COLOUR})\s+(?=(?:{_COLOUR})\b)', text)

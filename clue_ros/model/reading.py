@@ -8,7 +8,13 @@ from clue_ros.core.boxes import Box, iou
 from clue_ros.core.candidates import Candidate, best
 from clue_ros.core.dialog import Dialog, Exchange
 from clue_ros.core.errors import InvalidRequestError
-from clue_ros.core.instruction import minds_not, noun_phrase, refine_phrase, split_relation
+from clue_ros.core.instruction import (
+    excluded,
+    minds_not,
+    noun_phrase,
+    refine_phrase,
+    split_relation,
+)
 from clue_ros.core.locations import decode_box, encode_box
 from clue_ros.core.matching import Match, MatchKind, match_reply
 from clue_ros.core.replies import ReplyKind, classify_reply
@@ -77,7 +83,11 @@ class Reader:
             by_detections: whether the detections decide, rather than a detector or adapter B.
         """
         reading = Reading(noun_phrase(dialog.instruction))
-        if by_detections and not dialog.exchanges and minds_not(dialog.instruction):
+        unwanted = excluded(dialog.instruction)
+        if by_detections and unwanted:
+            reading = self._without(work, reading, unwanted)
+        is_open = not dialog.exchanges and reading.candidates != ()
+        if by_detections and is_open and minds_not(dialog.instruction):
             return self._whichever(work, reading)
         for turn, exchange in enumerate(dialog.exchanges):
             so_far = replace(dialog, exchanges=dialog.exchanges[: turn + 1])
@@ -146,8 +156,16 @@ class Reader:
 
     def _whichever(self, work: Work, reading: Reading) -> Reading:
         """Any of what fits will do: the surest."""
-        found = self._finder.find(work, reading.phrase)
+        found = reading.candidates or self._finder.find(work, reading.phrase)
         return replace(reading.narrowed(found), settled=best(found) if found else None)
+
+    def _without(self, work: Work, reading: Reading, unwanted: str) -> Reading:
+        """With what fits, but for what the request itself makes an exception of."""
+        found = self._finder.find(work, reading.phrase)
+        match = match_reply(f'not {unwanted}', found) if found else None
+        if match is None or match.kind not in (MatchKind.NARROWED, MatchKind.NONE):
+            return reading
+        return reading.narrowed(tuple(found[index] for index in match.kept))
 
     def _others(
         self, work: Work, reading: Reading, offered: tuple[Candidate, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clue_ros.core.instruction import (
+    excluded,
     forbids,
     is_request,
     means_one,
@@ -33,6 +34,9 @@ from clue_ros.core.instruction import (
         ('get the mug, no wait, the bowl', 'bowl'),
         ('bring the mug, i mean the red one', 'red mug'),
         ('sorry, get me the mug', 'mug'),
+        ('bring me any mug but the red one', 'mug'),
+        ('the mug, not the red one', 'mug'),
+        ('the mug that is not red', 'mug that is not red'),
         ('never mind, get me the spoon', 'spoon'),
         ('No, get me the spoon.', 'spoon'),
         ('take the mug and give it to me', 'mug'),
@@ -58,6 +62,20 @@ def test_noun_phrase(said, phrase):
 )
 def test_a_request_may_only_forbid(said, forbidden):
     assert forbids(said) is forbidden
+
+
+@pytest.mark.parametrize(
+    ('said', 'unwanted'),
+    [
+        ('bring me any mug but the red one', 'the red one'),
+        ('a mug other than that one', 'that one'),
+        ('the mug, not the red one', 'the red one'),
+        ('the mug that is not the leftmost', ''),
+        ('the mug', ''),
+    ],
+)
+def test_what_a_request_makes_an_exception_of(said, unwanted):
+    assert excluded(said) == unwanted
 
 
 @pytest.mark.parametrize(

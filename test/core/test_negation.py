@@ -142,6 +142,7 @@ REPLIES: dict[str, list[tuple[str, list[int] | MatchKind]]] = {
         ('not the one next to the blue mug', [1]),
     ],
     'one': [
+        ('not those i want the red bowl', MatchKind.NONE),
         ('The red mug? No.', MatchKind.NONE),
         ("that's the wrong mug", MatchKind.NONE),
         ('yes but not that one', MatchKind.NONE),

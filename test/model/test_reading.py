@@ -257,6 +257,22 @@ def test_boxes_from_elsewhere_are_as_sure_as_the_detections_they_belong_to(work)
     assert reading.settled.box == boxes[1]
 
 
+@pytest.mark.parametrize(
+    ('instruction', 'left', 'settled'),
+    [
+        ('get a mug other than the blue one', (RED, FAR), None),
+        ('get any mug but the red ones', (BLUE,), BLUE),
+        ('get any mug except the blue one', (RED, FAR), RED),
+        ('get any mug but the green one', (RED, BLUE, FAR), BLUE),
+    ],
+)
+def test_an_exception_in_the_request_is_never_taken(work, instruction, left, settled):
+    reading = Reader(Finder(), Describer(), None).read(
+        work, Dialog(instruction), by_detections=True
+    )
+    assert (reading.candidates, reading.settled) == (left, settled)
+
+
 def test_any_of_them_is_the_surest_without_a_question(work):
     reading = read(work, Dialog('bring me any mug'), by_detections=True)
     assert reading.settled == BLUE
