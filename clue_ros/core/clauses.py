@@ -26,6 +26,10 @@ _SOUNDS_LIKE = {
     'rite': 'right',
     'won': 'one',
 }
+_COLOUR_SOUNDS = re.compile(
+    rf'\b(?:{"|".join(word for word, meant in _SOUNDS_LIKE.items() if meant in COLOURS)})\b',
+    re.IGNORECASE,
+)
 _PLACE_NAMES = {
     (Axis.ACROSS, 0): 'left leftmost left-hand lefthand',
     (Axis.ACROSS, 1): 'middle centre center central between',
@@ -86,6 +90,11 @@ def clauses_of(reply: str, vocabulary: frozenset[str]) -> list[tuple[bool, str]]
 def without_group(text: str) -> str:
     """The text without "of the two": how many there are says nothing about which one."""
     return _OF_GROUP.sub('', text)
+
+
+def colours_heard(text: str) -> str:
+    """The text with colours that a recogniser took for other words: "the read mug"."""
+    return _COLOUR_SOUNDS.sub(lambda found: _SOUNDS_LIKE[found.group().casefold()], text)
 
 
 def last_correction(reply: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
-from clue_ros.core.clauses import correction_of, last_correction, without_group
+from clue_ros.core.clauses import colours_heard, correction_of, last_correction, without_group
 from clue_ros.core.negation import SILENT, polar_parts
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
@@ -36,7 +36,7 @@ _FORBIDDING = re.compile(
 _LEAD = re.compile(rf'^(?:{_POLITE}|{_ASK}|{_VERB}|{_RECIPIENT}|to)\b[\s,]*', re.IGNORECASE)
 _TAIL = re.compile(
     rf'[\s,]*\b(?:{_POLITE}|to me|(?:over|up|down) (?:here|there)|here|there|up|for me|thanks'
-    r'|thank you|will you|would you|right (?:now|away)|quickly|at once'
+    r'|(?<!\bis )first|thank you|will you|would you|right (?:now|away)|quickly|at once'
     rf'|(?:and|then) (?:then )?(?:{_VERB}|put|place|drop|carry)\b.*'
     r'|(?:on|from|off|in) (?:the|this|that|my|your) (?:table|desk|counter|shelf|picture|image))$',
     re.IGNORECASE,
@@ -152,7 +152,7 @@ def noun_phrase(instruction: str) -> str:
     if _FORBIDDING.match(instruction.strip()):  # "don't take the red mug, take the blue one"
         wanted = _allowed(instruction)
         return noun_phrase(wanted) if wanted else instruction
-    phrase = without_group(_EXCLUDED.sub('', strip_verb(instruction))).strip()
+    phrase = colours_heard(without_group(_EXCLUDED.sub('', strip_verb(instruction)))).strip()
     apart = _APPOSITION.fullmatch(phrase)
     if apart:
         return refine_phrase(noun_phrase(apart.group(1)), apart.group(2))

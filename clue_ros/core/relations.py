@@ -22,19 +22,26 @@ _TIE = 0.3
 _ARTICLE = r'(?:the|a|an|my|your)'
 _RANK = '|'.join(word for word, place in ORDINALS.items() if place >= 0 and word != 'former')
 _IS = r'(?:(?:that|which) is )?'
-_FROM = r'(?:from|counting from)(?: the| my| your)?'
+_FROM = r'(?:(?:counting )?from|starting (?:from|at|on))(?: the| my| your)?'
+_SIDE = r'(?P<side>left|right)(?: hand)?(?: side)?'
 _ENDS = {
     'ahead': re.compile(rf'(?P<most>left|right)most (?P<thing>.+)|(?P<rank>{_RANK}) (?P<ranked>.+?)'
-                        rf' {_FROM} (?P<side>left|right)'),
+                        rf' {_FROM} {_SIDE}'),
     'denied': re.compile(
         r"(?P<thing>.+?) (?:that|which) (?:is not|isn['’]t) the"
-        rf' (?:(?P<most>left|right)most|(?P<rank>{_RANK}) {_FROM} (?P<side>left|right))(?: one)?'
+        rf' (?:(?P<most>left|right)most|(?P<rank>{_RANK}) {_FROM} {_SIDE})(?: one)?'
     ),
 }  # fmt: skip
 _BESIDE = re.compile(
     rf'(?P<thing>.+?) {_IS}(?:(?:(?:on|to) )?(?:the )?(?P<across>left|right)(?: side)? of'
     rf'|(?P<deep>in front of|behind)) {_ARTICLE}{NOT_A_THING} (?P<anchor>.+)'
 )
+# "Right behind", "directly in front of": how near, which nobody could measure.
+_ADVERB = re.compile(
+    r'\b(?:directly|immediately|just|right)'
+    r' (?=behind\b|in front of\b|(?:to the )?(?:left|right) of\b)'
+)
+_CLOSEST_TO = re.compile(rf'(nearest|closest) (.+?) to (?={_ARTICLE} )')
 _NEAREST = re.compile(
     rf'(?P<thing>.+?) {_IS}(?:the )?(?:nearest|closest)(?: to)? {_ARTICLE}{NOT_A_THING}'
     r'(?! (?:ones?|left|right|middle|cent(?:re|er)|front|back)\b) (?P<anchor>.+)'
@@ -91,7 +98,8 @@ def relation_of(phrase: str) -> Relation | None:
 
     Phrases with two relations ("the mug left of the bowl behind the can") are left to the model.
     """
-    text = phrase.casefold().strip(' .,?!')
+    text = _ADVERB.sub('', phrase.casefold().strip(' .,?!'))
+    text = _CLOSEST_TO.sub(r'\2 \1 to ', text)  # "the closest mug to the bowl"
     for name, pattern in _ENDS.items():
         if found := pattern.fullmatch(text):
             part = found.groupdict()

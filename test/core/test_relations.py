@@ -30,6 +30,11 @@ def at(x: float, y: float = 50.0) -> Box:
         ('large can in front of a bowl', Beside('large can', 'bowl', Axis.DEEP, False)),
         ('mug nearest to the bowl', Nearest('mug', 'bowl')),
         ('mug closest to the blue bowl', Nearest('mug', 'blue bowl')),
+        ('closest mug to the bowl', Nearest('mug', 'bowl')),
+        ('third mug from the right side', Ranked('mug', 2, 'right')),
+        ('second mug starting from the left', Ranked('mug', 1, 'left')),
+        ('mug directly behind the bowl', Beside('mug', 'bowl', Axis.DEEP, True)),
+        ('mug right behind the bowl', Beside('mug', 'bowl', Axis.DEEP, True)),
     ],
 )
 def test_what_boxes_decide(phrase: str, expected: Ranked | Beside | Nearest):
