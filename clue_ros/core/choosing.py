@@ -36,7 +36,8 @@ _TIE = 0.05
 """Places that differ by less, as a share of the span of all or of a box, are the same."""
 _MARGIN = 1.1
 """How many times as large the larger of two must look."""
-_OTHERS = frozenset({'other', 'another', 'right', 'not'})
+_OTHERS = frozenset({'other', 'another', 'right', 'not', 'bit', 'piece'})
+_NOUN = re.compile(r'^\s*(?:\w+ )??(?:the|an?|my) ((?:\w+ ){0,2}\w+)\s*$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,14 @@ def _choose(clause: str, among: tuple[int, ...], scene: Scene) -> Choice:
 
 
 def _is_foreign(head: str, scene: Scene) -> bool:
-    """Whether a phrase ends with a noun that none of the candidates goes by."""
-    noun = words_of(head)[-1:]
+    """Whether a phrase is a noun that none of the candidates goes by: "the spoon"."""
+    found = _NOUN.search(head)
+    if not found:
+        return False
+    *before, noun = words_of(found.group(1))
     known = scene.vocabulary | SILENT | GENERIC_NOUNS | ORDINALS.keys() | _OTHERS
-    return not known.issuperset(noun) and not noun[0].endswith(('ly', 'ing', 'ed'))
+    adjectives = COLOURS | SHADES | SIZES.keys()
+    return noun not in known and not noun.endswith('ly') and adjectives.issuperset(before)
 
 
 def by_words(words: Sequence[str], among: tuple[int, ...], scene: Scene) -> Choice:

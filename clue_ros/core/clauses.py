@@ -14,7 +14,7 @@ _OF_GROUP = re.compile(
 )
 _CORRECTION = re.compile(
     r'\b(?:no,? (?:wait|sorry|actually)|wait|sorry|scratch that|i mean(?:t)?|or rather|make (?:that'
-    r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at|left|right)\b)))',
+    r'|it)|actually|no(?=,|(?:,? (?:the|a|an|that|this|it|on|in|at|left|right)\b)))\b',
     re.IGNORECASE,
 )
 _SOUNDS_LIKE = {
@@ -27,7 +27,7 @@ _SOUNDS_LIKE = {
     'won': 'one',
 }
 _COLOUR_SOUNDS = re.compile(
-    rf'\b(?:{"|".join(word for word, meant in _SOUNDS_LIKE.items() if meant in COLOURS)})\b',
+    r'\b(?:redd|bleu)\b|(?:(?<=\bthe )|(?<=\ba )|(?<=\bmy ))(?:read|blew)(?= (?!me\b)\w)',
     re.IGNORECASE,
 )
 _PLACE_NAMES = {

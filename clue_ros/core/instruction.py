@@ -11,7 +11,7 @@ import re
 
 from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
 from clue_ros.core.clauses import colours_heard, correction_of, last_correction, without_group
-from clue_ros.core.negation import SILENT, polar_parts
+from clue_ros.core.negation import SILENT, denies, polar_parts
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (
@@ -30,14 +30,20 @@ _GIVEN_UP = re.compile(
     r'^(?:(?:no|nope|never ?mind|stop|cancel|forget|actually|wait|sorry|(?:that|it)\b)[,.!\s]+)+',
     re.IGNORECASE,
 )
+_THING = re.compile(
+    rf'(?:the|a|an|my)\b|(?:{"|".join(sorted(COLOURS | SIZES.keys()))})\b', re.IGNORECASE
+)
+_GOES_ON = re.compile(r"\b(?:and|is|that['’]s|it['’]s|was|i)$", re.IGNORECASE)
+_ALL_BUT = re.compile(r'\bany\w*(?: \w+){0,2} (?:but|except)\b', re.IGNORECASE)
 _FORBIDDING = re.compile(
     rf'^(?:{_POLITE}[\s,]+)*(?:do not|don[\'’]?t|never) {_VERB}\b', re.IGNORECASE
 )
 _LEAD = re.compile(rf'^(?:{_POLITE}|{_ASK}|{_VERB}|{_RECIPIENT}|to)\b[\s,]*', re.IGNORECASE)
 _TAIL = re.compile(
     rf'[\s,]*\b(?:{_POLITE}|to me|(?:over|up|down) (?:here|there)|here|there|up|for me|thanks'
-    r'|(?<!\bis )first|thank you|will you|would you|right (?:now|away)|quickly|at once'
-    rf'|(?:and|then) (?:then )?(?:{_VERB}|put|place|drop|carry)\b.*'
+    r'|(?<!\bis )(?<!the )(?<!comes )(?<!goes )first|thank you|will you|would you'
+    r'|right (?:now|away)|quickly|at once'
+    rf'|(?:and|then) (?:then )?(?:{_VERB}|put|place|drop|carry) (?:it|them)\b.*'
     r'|(?:on|from|off|in) (?:the|this|that|my|your) (?:table|desk|counter|shelf|picture|image))$',
     re.IGNORECASE,
 )
@@ -51,10 +57,13 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _EXCLUDED = re.compile(
-    r'(?:,? (?:but(?: not)?|except(?: for)?|(?:other|rather) than|apart from|besides)|, not)'
-    r' ((?:the|that|this|those|these)\b.*)',
+    r'(?:,? (?:(?P<but>but)|but not|except(?: for)?|(?:other|rather) than|apart from|besides)'
+    r'|, not)'
+    r' (?P<thing>(?:the|that|this|those|these)\b.*)',
     re.IGNORECASE,
 )
+_OF_ALL = re.compile(r'\b(?:any|every|all|either)', re.IGNORECASE)
+_NOTHING = re.compile(r'\b(?:nothing|none|no|nobody)\b', re.IGNORECASE)
 _WHICHEVER = re.compile(r'^(?:any|either)(?: one)?\b', re.IGNORECASE)
 # "The blue mug, the left one".
 _APPOSITION = re.compile(r'([^,]+),\s*(the [^,]*\bone\b[^,]*)', re.IGNORECASE)
@@ -135,7 +144,8 @@ def is_request(text: str) -> bool:
 
 def forbids(instruction: str) -> bool:
     """Whether it only says what not to bring: "don't give me the red mug"."""
-    return bool(_FORBIDDING.match(instruction.strip())) and not _allowed(instruction)
+    said = instruction.strip()
+    return bool(_FORBIDDING.match(said)) and not _allowed(said) and not _ALL_BUT.search(said)
 
 
 def _allowed(instruction: str) -> str:
@@ -147,12 +157,14 @@ def _allowed(instruction: str) -> str:
 def noun_phrase(instruction: str) -> str:
     """The request's noun phrase without article: "bring me the red mug" -> "red mug"."""
     first, last = correction_of(instruction)
-    if first:  # "the red mug, no, the blue one"
+    # "The red mug, no, the blue one"; but "and wait at the door" corrects nothing.
+    is_thing = _THING.match(last) or is_request(last)
+    if first and is_thing and not _GOES_ON.search(first):
         return refine_phrase(noun_phrase(first), last)
     if _FORBIDDING.match(instruction.strip()):  # "don't take the red mug, take the blue one"
         wanted = _allowed(instruction)
         return noun_phrase(wanted) if wanted else instruction
-    phrase = colours_heard(without_group(_EXCLUDED.sub('', strip_verb(instruction)))).strip()
+    phrase = colours_heard(without_group(_exception(strip_verb(instruction))[0])).strip()
     apart = _APPOSITION.fullmatch(phrase)
     if apart:
         return refine_phrase(noun_phrase(apart.group(1)), apart.group(2))
@@ -164,8 +176,19 @@ def noun_phrase(instruction: str) -> str:
 
 def excluded(instruction: str) -> str:
     """What a request makes an exception of: "any mug but the red one" -> "the red one"."""
-    found = _EXCLUDED.search(strip_verb(instruction))
-    return found.group(1) if found else ''
+    return _exception(strip_verb(instruction))[1]
+
+
+def _exception(phrase: str) -> tuple[str, str]:
+    """A phrase without its exception, and the exception; "nothing but the mug" has none."""
+    found = _EXCLUDED.search(phrase)
+    if not found:
+        return phrase, ''
+    before = phrase[: found.start()]
+    of_all = found['but'] is None or _OF_ALL.search(before)
+    if not of_all or denies(before) or _NOTHING.search(before):
+        return phrase, ''
+    return before, found['thing']
 
 
 def minds_not(instruction: str) -> bool:
@@ -201,11 +224,13 @@ def refine_phrase(phrase: str, reply: str) -> str:
     words = [word for word in words_of(thing) if word not in _EMPTY]
     adjectives = [word for word in words if word in _ADJECTIVES]
     names_itself = len(adjectives) < len(words) and not _ONE.search(thing)
+    beside = _BESIDE.search(phrase)  # the bowl that it stands beside keeps its colour
+    end = beside.start() if beside else len(phrase)
     kept = [
         word
-        for word in phrase.split()
+        for word in phrase[:end].split()
         if not any(word in sort and sort & set(adjectives) for sort in (COLOURS, SIZES.keys()))
-    ]
+    ] + phrase[end:].split()
     if names_itself:
         is_generic = Appearance.of(split_relation(phrase)[0]).kind in GENERIC_NOUNS
         lent = [word for word in kept if word in _ADJECTIVES] if is_generic else []

@@ -32,6 +32,7 @@ _DENIED_AFTER = re.compile(
     r"\s*(?:\b(?:is|was)|['’]s)?\s*\b(?:(?:is|was)n['’]?t|(?:is|was) not|(?<=s )not) "
     r"(?:it|right|correct|the one)$|\s*(?:\b(?:is|was)|['’]s) (?:wrong|incorrect|no good)$"
     r"|\s*\b(?:will not|wo(?:n['’]?t|uldn['’]?t)) (?:do|work)$|\s+(?:no|nope|nah)$"
+    r"|\s*\b(?:cannot|can['’]?t|couldn['’]?t) be (?:it|right|the one)$"
 )
 _REFUSED = re.compile(r'\s*(?:no|nope|nah|wrong)\s*')
 _NEW_THING = r"(?=\s*(?:$|[,.;:!?]|(?:the|it|it['’]?s|i|take|get|give|bring|please)\b))"
@@ -45,11 +46,16 @@ _ASIDES = re.compile(
     rf"|(?:(?:that|it)(?:['’]?s not| is not| isn['’]?t) it"
     rf'|(?:not any|none|neither) of (?:those|these|them)){_NEW_THING}'
     r'|(?:(?:wait|hold on|hang on|just|give me) )*(?:a|one|half a) (?:second|sec|moment|minute)'
-    r'(?! ones?\b)|on second thoughts?|(?:first|second) of all|last time|why not)\b'
+    r'(?=\s*(?:$|[,.;:!?]|(?:please|the|a|an|i|ok|so|um)\b))|on second thoughts?|last time|why not'
+    r'|(?<!the )(?:first|second) of all|besides(?: that\b|(?= i\b))|never better'
+    rf'|forget (?:about )?(?:that|this|it){_NEW_THING}'
+    r"|would(?: not|n['’]?t) (?:mind|say no(?: to)?)|(?:could|can)(?: not|['’]?t|n['’]?t)"
+    r' (?:be better|complain|argue|go wrong)(?: with (?:that|it))?)\b'
 )
 # "Didn't I say the left one", "why don't you take it", ", isn't it": nothing is denied.
 _INVERTED = re.compile(
-    rf'(?:^|(?<=[,.;:!?])\s*|\bwhy\s+){_HAVE_NOT} (?:i|you|it|that|this|we|they)\b'
+    rf'(?:^|(?<=[,.;:!?])\s*|\bwhy\s+)(?:{_HAVE_NOT} (?:i|you|it|that|this|we|they)\b'
+    r"|(?:wo|would)n['’]?t (?=the\b))"
 )
 _COLOUR = '|'.join(sorted(COLOURS))
 # "Red, green or blue" is one list; so is "the red one, or the blue one".
@@ -83,8 +89,11 @@ def polar_parts(reply: str) -> list[tuple[bool, str]]:
     text = _INVERTED.sub(', ', _ASIDES.sub(', ', _BUT.sub('except', reply.casefold())))
     text = _OR.sub(' or', _LIST.sub(_one_list, text))
     clauses = [part for part in re.split(r'[,.;:!?]| but (?!not\b|one\b)', text) if part.strip()]
-    refused = len(clauses) > 1 and _REFUSED.fullmatch(clauses[-1])
-    if refused:  # "The red one? No."
+    # "The red one? No." - but "the left one, no?" only wants agreement.
+    refused = (
+        len(clauses) > 1 and _REFUSED.fullmatch(clauses[-1]) and not reply.rstrip().endswith('?')
+    )
+    if refused:
         clauses.pop()
     parts = [part for clause in clauses for part in _parts_of(clause)]
     if refused and parts:

@@ -99,8 +99,9 @@ _PATTERNS = {
         r'|(?:hello|hi|hey)(?: (?:there|robot))?'
     ),
 }
-_COURTESY = SMALL_TALK | frozenset(
-    'thank thanks you well done job robot so that was perfect excellent for your help'.split()  # noqa: SIM905
+_COURTEOUS_REST = frozenset('robot so that was for your help very much'.split())  # noqa: SIM905
+_COURTESY = (
+    SMALL_TALK | _COURTEOUS_REST | {'thank', 'thanks', 'you', 'well', 'done', 'job', 'perfect'}
 )
 # "No, stop that" ends the dialog as "stop" does.
 _AROUND_CANCEL = re.compile(
@@ -111,8 +112,8 @@ _AROUND_CANCEL = re.compile(
 # "Which one is on the left?", "is it red?": a question back, not an answer.
 _ASKS = re.compile(
     r'(?:(?:and|so|but|sorry|wait|hm+) )*'
-    r'(?:(?:what(?! (?:about|i|if)\b)|which|where|who|how many)\b.*'
-    r'\b(?:is|are|was|were|do|did|does)\b.*'
+    r'(?:(?:what(?! (?:about|i|you|if)\b)|who|how many)\b.*\b(?:is|are|was|were|do|did|does)\b.*'
+    r'|(?:where|which (?!is\b|are\b)\w+) (?:is|are|was|were|do|did|does)\b.*'
     r'|(?:is|are|was|were) (?:it|that|this|there|they|those|these)\b.+'
     r'|(?:can|do|did|are) you (?:see|know|have|sure|there)\b.*)'
 )
@@ -138,13 +139,14 @@ def classify_reply(text: str, cancel_phrases: tuple[str, ...] = CANCEL_PHRASES) 
 
 def asks_back(reply: str) -> bool:
     """Whether a reply is a question: "which one is on the left?"."""
-    return bool(_ASKS.fullmatch(_normalise(reply)))
+    *_, last = [part for part in re.split(r'[?,.;!]', reply) if part.strip()] or ['']
+    return bool(_ASKS.fullmatch(_normalise(last)))
 
 
 def is_courtesy(text: str) -> bool:
     """Whether an utterance is nothing but thanks, praise or a greeting."""
-    words = set(words_of(_normalise(text)))
-    return bool(words) and words <= _COURTESY
+    words = set(words_of(text))
+    return words <= _COURTESY and not words <= _COURTEOUS_REST
 
 
 def tells_nothing(reply: str) -> bool:

@@ -42,10 +42,13 @@ _COUNTS = frozenset(
 )
 _NO_NOUNS = _PRONOUNS | _PLACES | _COUNTS | GENERIC_NOUNS | SIZES.keys() | ORDINALS.keys()
 """What a reply may ask for in a request's words without naming anything new."""
+_ANEW = r'(?:(?:please|now) )?(?:get|bring|give|fetch|hand|pass|take|find|show)\b'
 _REFUSAL = re.compile(
     r'^(?:(?:sorry|oh|hey|but|well|um+|uh+),? )*(?:(?:no|nope|nah|wrong|not)\b'
-    r"|(?:that|it|this)(?:['’]?s| is)(?: not\b| (?:the )?wrong\b)|(?:that|it|this) isn['’]?t\b"
-    r'|i (?:meant|said|wanted|asked for)\b|the other\b)',
+    r"|(?:(?:that|it|this)(?:['’]?s| is) (?:the )?wrong\b"
+    r"|(?:that|it|this)(?:['’]?s not| is not| isn['’]?t) (?:it|that|this|right|correct|the|what)\b"
+    r'|i (?:meant|said|wanted|asked for)\b(?! (?:that|to)\b)|the other (?:one\b|\w+\W*$))'
+    rf'(?!.*[,.;!] *{_ANEW}))',
     re.IGNORECASE,
 )
 _CONTENT = re.compile(

@@ -131,7 +131,9 @@ class Worker:
 
     def cancel(self) -> None:
         """Cancel the job in progress and the one that waits, if there are any."""
-        for job in (self._job, self._next):
+        with self._condition:
+            jobs = self._job, self._next
+        for job in jobs:
             if job is not None:
                 job.cancel()
 
