@@ -133,13 +133,17 @@ def _grounding(report: Report) -> str:
         tables += ['What the boxes show (`clue_ros.evaluation.misses`):',
                    markdown_table(header, shown)]  # fmt: skip
     if 'lora' in report:
-        splits = _splits(report)
-        lora = [
-            [name, *(score_with_interval(row.get(split, {}), 'acc50') for split in splits)]
-            for name, row in report['lora'].items()
-        ]
-        tables += ['LoRA capacity (Table III), Acc@0.5:', markdown_table(['LoRA', *splits], lora)]
+        tables += ['LoRA capacity (Table III):', _lora(report)]
     return _join(*tables)
+
+
+def _lora(report: Report) -> str:
+    splits = _splits(report)
+    rows = [
+        [name, *(score_with_interval(row.get(split, {}), 'acc50') for split in splits)]
+        for name, row in report['lora'].items()
+    ]
+    return _join('Acc@0.5:', markdown_table(['LoRA', *splits], rows))
 
 
 def _dialog(report: Report) -> str:
@@ -255,6 +259,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
     'attention': ('Attention', _attention),
     'variants': ('Detector variants (Table I)', _variants),
     'layers': ('Layer sweep (Fig. 7)', _layers),
+    'table3': ('LoRA capacity of adapter B (Table III)', _lora),
 }
 HEADLINES = {
     'ambiguity': ('f1', 'auroc', 'ece', 'false_alarm_rate'),

@@ -72,6 +72,10 @@ def test_validation_stands_beside_the_tests(tmp_path):
     assert '| split | right | rough | same kind | other kind | nothing | no box |' in page
     assert '| val | 3 | 3 | 3 | 3 | 3 | 3 |' in page
     assert '| r16-a32 | - | 0.500 |' in page
+    write(tmp_path, 'table3.json', {'test': split, 'lora': lora})
+    page = page_of(tmp_path)
+    assert '## LoRA capacity of adapter B (Table III)' in page
+    assert '| r16-a32 | 0.500 |' in page
 
 
 def test_the_page_of_this_repository_is_made_from_its_results(tmp_path):
