@@ -43,13 +43,16 @@ _COUNTS = frozenset(
 _NO_NOUNS = _PRONOUNS | _PLACES | _COUNTS | GENERIC_NOUNS | SIZES.keys() | ORDINALS.keys()
 """What a reply may ask for in a request's words without naming anything new."""
 _ANEW = r'(?:(?:please|now) )?(?:get|bring|give|fetch|hand|pass|take|find|show)\b'
-_REFUSAL = re.compile(
-    r'^(?:(?:sorry|oh|hey|but|well|um+|uh+),? )*(?:(?:no|nope|nah|wrong|not)\b'
-    r"|(?:(?:that|it|this)(?:['’]?s| is) (?:the )?wrong\b"
+_FILLED = r'^(?:(?:sorry|oh|hey|but|well|um+|uh+),? )*'
+_NO = r'(?:no|nope|nah|wrong|not)\b'
+_NOT_IT = (
+    r"(?:that|it|this)(?:['’]?s| is) (?:the )?wrong\b"
     r"|(?:that|it|this)(?:['’]?s not| is not| isn['’]?t) (?:it|that|this|right|correct|the|what)\b"
-    r'|i (?:meant|said|wanted|asked for)\b(?! (?:that|to)\b)|the other (?:one\b|\w+\W*$))'
-    rf'(?!.*[,.;!] *{_ANEW}))',
-    re.IGNORECASE,
+)
+_MEANT = r'i (?:meant|said|wanted|asked for)\b(?! (?:that|to)\b)|the other (?:one\b|\w+\W*$)'
+_DENIAL = re.compile(rf'{_FILLED}(?:{_NO}|{_NOT_IT})', re.IGNORECASE)
+_REFUSAL = re.compile(
+    rf'{_FILLED}(?:{_NO}|(?:{_NOT_IT}|{_MEANT})(?!.*[,.;!] *{_ANEW}))', re.IGNORECASE
 )
 _CONTENT = re.compile(
     r"(?:no,? )?(?:that|it|this)(?:['’]?s| is) (?:right|correct|fine|good|great|perfect"
@@ -112,7 +115,7 @@ def is_new_request(text: str, instruction: str, question: Question) -> bool:
 
 def as_refusal(text: str) -> str:
     """A correction as a reply to "this one?": "no, i meant the blue one"."""
-    return text if _REFUSAL.match(text) and not text.casefold().startswith('i ') else f'no, {text}'
+    return text if _DENIAL.match(text) else f'no, {text}'
 
 
 def is_echo(text: str, question: str) -> bool:

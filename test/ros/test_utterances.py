@@ -119,6 +119,7 @@ def test_while_nothing_is_asked(text, just_grounded, intent):
         ('wrong, the left one', 'wrong, the left one'),
         ("that's not it", "that's not it"),
         ('i meant the other red mug', 'no, i meant the other red mug'),
+        ('sorry i meant the left one', 'no, sorry i meant the left one'),
     ],
 )
 def test_a_correction_refuses_what_was_shown(said, refusal):
