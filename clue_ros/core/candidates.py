@@ -35,6 +35,15 @@ _NEUTRAL_SIZES = frozenset({'medium', 'normal', 'average', 'medium-sized'})
 _ARTICLES = frozenset({'the', 'a', 'an', 'this', 'that', 'some', 'and'})
 
 
+_SILENT_TEXT = """
+    the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah
+    yep ok okay please with of that this which and or to for my me you your thanks thank no so
+    well in on at by from be was get give bring take pick think just really object thing side
+    colour color coloured colored said these those them hand number option choice wait sorry
+    actually nope nah wrong maybe perhaps probably guess there here i’m it’s that's that’s
+"""
+SILENT = frozenset(_SILENT_TEXT.split())
+"""Words that describe no object."""
 GENERIC_NOUNS = frozenset(
     {'', 'object', 'objects', 'thing', 'things', 'item', 'items', 'one', 'ones'}
 )

@@ -11,6 +11,7 @@ from clue_ros.core.candidates import (
     COLOURS,
     GENERIC_NOUNS,
     SHADES,
+    SILENT,
     SIZES,
     same_word,
     words_of,
@@ -23,7 +24,6 @@ from clue_ros.core.clauses import (
     several_in,
     sides_alone,
 )
-from clue_ros.core.negation import SILENT
 from clue_ros.core.offered import HEIGHTS, Scene
 from clue_ros.core.positions import Axis, distance, is_clear
 

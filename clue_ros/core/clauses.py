@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 
-from clue_ros.core.candidates import COLOURS, words_of
-from clue_ros.core.negation import SILENT, polar_parts
+from clue_ros.core.candidates import COLOURS, SILENT, words_of
+from clue_ros.core.negation import polar_parts
 from clue_ros.core.positions import Axis
 
 _OF_GROUP = re.compile(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SIZES, Appearance, words_of
+from clue_ros.core.candidates import COLOURS, GENERIC_NOUNS, SILENT, SIZES, Appearance, words_of
 from clue_ros.core.clauses import colours_heard, correction_of, last_correction, without_group
-from clue_ros.core.negation import SILENT, denies, polar_parts
+from clue_ros.core.negation import denies, polar_parts
 
 _POLITE = r'(?:please|kindly|now|then|just|hey|hi|hello|ok(?:ay)?|so|um+|uh+|er+|hm+|well|robot)'
 _ASK = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, same_word, words_of
+from clue_ros.core.candidates import COLOURS, SHADES, SILENT, SIZES, Candidate, same_word, words_of
 from clue_ros.core.choosing import by_words, choose
 from clue_ros.core.clauses import (
     ORDINALS,
@@ -22,7 +22,7 @@ from clue_ros.core.clauses import (
     last_correction,
     taken_back,
 )
-from clue_ros.core.negation import SILENT, denies
+from clue_ros.core.negation import denies
 from clue_ros.core.offered import Scene
 from clue_ros.core.replies import SMALL_TALK, ReplyKind, asks_back, classify_reply
 

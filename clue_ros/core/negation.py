@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clue_ros.core.candidates import COLOURS, words_of
-
-_SILENT_TEXT = """
-    the a an one ones is are it it's its i i'm mean meant want wanted need would like yes yeah
-    yep ok okay please with of that this which and or to for my me you your thanks thank no so
-    well in on at by from be was get give bring take pick think just really object thing side
-    colour color coloured colored said these those them hand number option choice wait sorry
-    actually nope nah wrong maybe perhaps probably guess there here i’m it’s that's that’s
-"""
-SILENT = frozenset(_SILENT_TEXT.split())
-"""Words that describe no object."""
+from clue_ros.core.candidates import COLOURS, SILENT, words_of
 
 _HAVE_NOT = r"(?:is|are|was|were|do|does|did|has|have|ca|could|wo|would|should|must|ai)n['’]?t"
 _DO_NOT = r"(?:do not|don['’]?t)"

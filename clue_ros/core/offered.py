@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clue_ros.core.boxes import Box
-from clue_ros.core.candidates import COLOURS, SHADES, SIZES, Candidate, same_word, words_of
+from clue_ros.core.candidates import COLOURS, SHADES, SILENT, SIZES, Candidate, same_word, words_of
 from clue_ros.core.clauses import ORDINALS, PLACES, RELATION
-from clue_ros.core.negation import SILENT
 
 HEIGHTS = {
     **dict.fromkeys(('tall', 'taller', 'tallest'), 1),

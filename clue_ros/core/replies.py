@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from clue_ros.core.candidates import words_of
-from clue_ros.core.negation import SILENT
+from clue_ros.core.candidates import SILENT, words_of
 
 CANCEL_PHRASES = (
     'cancel', 'never mind', 'nevermind', 'stop', 'forget it', 'forget about it', 'forget that',
