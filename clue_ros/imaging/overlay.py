@@ -41,8 +41,10 @@ def draw_overlay(
     Args:
         image: uint8 RGB (H, W, 3).
         instruction: the request, first line of the band.
-        ambiguity: attention becomes the heat map, regions white boxes numbered from the heaviest.
-        question: its candidates become orange boxes with the offered options.
+        ambiguity: attention becomes the heat map, regions white boxes, numbered from the heaviest
+            where no question numbers its options.
+        question: its candidates become orange boxes with the offered options, numbered as a reply
+            ("number two") counts them.
         grounding: its box, green with label and score.
         failure: what went wrong, in red.
 
@@ -60,16 +62,18 @@ def draw_overlay(
     legible = min(width, height) >= drawing.MIN_TEXT_SIDE
     line = max(1, size // 8)
     labels: list[tuple[tuple[float, float], str, drawing.Colour]] = []
+    options = question.options if question is not None else ()
     if ambiguity is not None and grounding is None:
         for number, region in enumerate(ambiguity.regions, start=1):
             drawing.outline(draw, region.box, drawing.WHITE, line)
-            labels.append(((region.box.x_min, region.box.y_min), str(number), drawing.WHITE))
+            if not options:
+                labels.append(((region.box.x_min, region.box.y_min), str(number), drawing.WHITE))
     if question is not None:
-        options = question.options or ('',) * len(question.candidates)
-        for box, option in zip(question.candidates, options, strict=True):
+        for box in question.candidates:
             drawing.outline(draw, box, drawing.ORANGE, line + 1)
-            if option:
-                labels.append(((box.x_min, box.y_max), option, drawing.ORANGE))
+        for index, option in enumerate(options):
+            box = question.candidates[index]
+            labels.append(((box.x_min, box.y_max), f'{index + 1} {option}', drawing.ORANGE))
     if grounding is not None:
         drawing.outline(draw, grounding.box, drawing.GREEN, line + 2)
         text = f'{grounding.label or "here"} {grounding.score:.2f}'

@@ -105,6 +105,22 @@ def test_turns_of_each_status():
     assert near(pictures[2][:40], drawing.RED).any()
 
 
+def test_numbers_are_those_that_a_reply_counts_by(monkeypatch):
+    texts: list[str] = []
+    monkeypatch.setattr(drawing, 'badge', lambda _draw, _corner, text, *_rest: texts.append(text))
+    left, right = Box(60, 150, 160, 260), Box(420, 140, 560, 300)
+    seen = ambiguity(640, 360, [right, left])
+    asked = Question('The left or the right one?', ('left', 'right'), (left, right))
+    draw_overlay(grey(640, 360), ambiguity=seen)
+    assert texts == ['1', '2']
+    texts.clear()
+    draw_overlay(grey(640, 360), ambiguity=seen, question=asked)
+    assert texts == ['1 left', '2 right']
+    texts.clear()
+    draw_overlay(grey(640, 360), ambiguity=seen, question=Question('Which one?', (), (left,)))
+    assert texts == ['1', '2']
+
+
 def test_no_attention_means_no_heat():
     empty = Ambiguity('a', 0.2, 0.5, False, np.zeros((0, 0), np.float32), (), 320, 240)
     painted = draw_overlay(grey(320, 240), ambiguity=empty)
