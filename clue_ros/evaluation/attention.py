@@ -95,7 +95,7 @@ def evaluate_attention(
 def attention_reader(checkpoint: Checkpoint) -> Detector:
     """The detector where it reads a map; else one without adapter, whose head is not used."""
     detector = Parts(checkpoint).detector
-    if detector is not None and detector.head is not None:
+    if detector is not None and detector.reads_map:
         return detector
     return Detector(
         checkpoint.backbone,

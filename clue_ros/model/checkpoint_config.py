@@ -104,6 +104,7 @@ class CheckpointConfig:
         resolution: side of the square input image in pixels.
         block: zero-based block whose attention is read (14 in the paper).
         variant: the trained detector (``variants``), or None where there is none.
+        looks: whether a detector that answers has learned where to look, so that its map is shown.
         adapters: the adapter folders that belong to it, so that a lost one is noticed; filled in by
             ``save_checkpoint``.
         temperature: of the detector's calibration.
@@ -122,6 +123,7 @@ class CheckpointConfig:
     block: int
     revision: str | None = None
     variant: str | None = None
+    looks: bool = False
     adapters: tuple[str, ...] = ()
     temperature: float = 1.0
     settings: Settings = field(default_factory=Settings)

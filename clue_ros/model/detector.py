@@ -16,7 +16,12 @@ from clue_ros.model.checkpoint_config import DECODER, DETECTOR, Prompts
 from clue_ros.model.detector_heads import MapHead, YesNoHead
 from clue_ros.model.prefix import run_blocks
 from clue_ros.model.prompt import Prompt, PromptBatch, QueryTokens, build_prompt, collate
-from clue_ros.model.readout import read_attention
+from clue_ros.model.readout import (
+    AttentionReadout,
+    attention_entering,
+    check_readable,
+    read_attention,
+)
 from clue_ros.model.variants import Variant
 
 __all__ = ['DECODER', 'DETECTOR', 'Detection', 'Detector', 'query_prompt']
@@ -28,7 +33,7 @@ class Detection:
 
     Attributes:
         logits: float32 (B,), before calibration.
-        attention: float32 (B, rows, cols) in [0, 1], or None where the variant reads none.
+        attention: float32 (B, rows, cols) in [0, 1], or None where the detector reads none.
         raw: float32 (B, N), the same before it is scaled: v of eq. (2), sums to about 1.
     """
 
@@ -46,7 +51,9 @@ class Detector:
         variant: what is read, how deep.
         block: zero-based block of the half-depth variants.
         prompts: texts of the checkpoint.
-        head: the map head, for variants that read the map.
+        head: the map head, for variants that judge by the map.
+        looks: a variant that answers reads the map of its own pass as well, at ``block``; what it
+            shows means something where the adapter has learned with it.
 
     Raises:
         CheckpointError: the head is missing or the block does not exist.
@@ -61,6 +68,7 @@ class Detector:
         block: int,
         prompts: Prompts,
         head: MapHead | None = None,
+        looks: bool = False,
     ) -> None:
         if not 0 <= block < backbone.blocks:
             raise CheckpointError(
@@ -82,6 +90,7 @@ class Detector:
         self.block = block
         self.prompts = prompts
         self.head = head
+        self.reads_map = looks or head is not None
         self.adapter = DECODER if variant.tuned == 'decoder' else DETECTOR
         self._yes_no = YesNoHead(backbone) if variant.output == 'answer' else None
 
@@ -111,10 +120,29 @@ class Detector:
             if self.head is not None:
                 seen = read_attention(self.backbone, features, batch, self.block)
                 return Detection(self.head(seen.map[:, None]), seen.map, seen.raw)
-            last = self.variant.last_block(self.block, self.backbone.blocks)
-            hidden = run_blocks(self.backbone, features, batch, upto=last + 1, last_only=True)
-            assert self._yes_no is not None
-            return Detection(self._yes_no(hidden[:, 0]))
+            return self._answer(features, batch)
+
+    def _answer(self, features: Tensor, batch: PromptBatch) -> Detection:
+        """The verdict of a variant that answers, with the map of the same pass if it looks."""
+        assert self._yes_no is not None
+        seen: list[AttentionReadout] = []
+
+        def look(block: int, states: Tensor) -> None:
+            if block == self.block:
+                seen.append(attention_entering(self.backbone, states, batch, block))
+
+        if self.reads_map:
+            check_readable(self.backbone, batch, self.block)
+        hidden = run_blocks(
+            self.backbone,
+            features,
+            batch,
+            upto=self.variant.last_block(self.block, self.backbone.blocks) + 1,
+            last_only=True,
+            entering=look if self.reads_map else None,
+        )
+        logits = self._yes_no(hidden[:, 0])
+        return Detection(logits, seen[0].map, seen[0].raw) if seen else Detection(logits)
 
 
 def query_prompt(backbone: Backbone, prompts: Prompts, conditioning: str, text: str) -> Prompt:

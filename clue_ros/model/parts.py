@@ -46,6 +46,7 @@ class Parts:
                 block=config.block,
                 prompts=config.prompts,
                 head=checkpoint.head,
+                looks=config.looks,
             )
             if config.variant is not None
             else None

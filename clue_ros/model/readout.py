@@ -68,8 +68,20 @@ def read_attention(
     Raises:
         InvalidRequestError: no such block, a suffix, or a prompt without any selected token.
     """
-    _check(backbone, batch, block)
+    check_readable(backbone, batch, block)
     hidden = run_blocks(backbone, features, batch, upto=block)
+    return attention_entering(backbone, hidden, batch, block, intermediates=intermediates)
+
+
+def attention_entering(
+    backbone: Backbone,
+    hidden: Tensor,
+    batch: PromptBatch,
+    block: int,
+    *,
+    intermediates: bool = False,
+) -> AttentionReadout:
+    """The same of states that enter the block, float[B, T, D], in a pass that goes on."""
     index, selected = selected_rows(batch.query_mask)
     on_image = image_attention(backbone, hidden, batch, block, index)
 
@@ -160,7 +172,12 @@ def _image_places(backbone: Backbone, batch: PromptBatch) -> Tensor:
     return places.view(batch.input_ids.shape[0], backbone.image_tokens)
 
 
-def _check(backbone: Backbone, batch: PromptBatch, block: int) -> None:
+def check_readable(backbone: Backbone, batch: PromptBatch, block: int) -> None:
+    """Refuse what has no map.
+
+    Raises:
+        InvalidRequestError: no such block, a suffix, or a prompt without any selected token.
+    """
     if not 0 <= block < backbone.blocks:
         raise InvalidRequestError(
             'no such block', expected=f'0 to {backbone.blocks - 1}', got=block

@@ -128,7 +128,7 @@ def _judgement(record: Mapping[str, Any] | None, blocks: int) -> dict[str, Any]:
             got=', '.join(record),
             remedy='Is it the training of a decoder? Then give it as that.',
         )
-    return {key: record[key] for key in keys}
+    return {key: record[key] for key in keys} | {'looks': bool(record.get('looks', False))}
 
 
 def _training(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -118,7 +118,13 @@ def make_detector(
             adapters.add(DETECTOR, config)
         head = MapHead().to(backbone.device) if variant.output == 'map' else None
     return Detector(
-        backbone, adapters, variant, block=settings.block, prompts=settings.prompts, head=head
+        backbone,
+        adapters,
+        variant,
+        block=settings.block,
+        prompts=settings.prompts,
+        head=head,
+        looks=settings.looks,
     )
 
 
@@ -161,7 +167,7 @@ def train_detector(
             seen = detect(chosen)
         value = nn.functional.binary_cross_entropy_with_logits(seen.logits.float(), labels)
         parts = {'accuracy': float(((seen.logits > 0) == (labels > 0.5)).float().mean())}
-        if settings.attention and seen.raw is not None:  # a sweep has variants without a map
+        if settings.looks and seen.raw is not None:
             samples = [train[index] for index in chosen]
             boxes = [sample.referents for sample in samples]
             target = attention_targets(samples, boxes, detector.backbone.grid)

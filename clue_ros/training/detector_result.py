@@ -54,6 +54,7 @@ def save_detector(
     record = {
         'variant': settings.variant,
         'block': settings.block,
+        'looks': settings.looks,
         'temperature': calibration.temperature,
         'threshold': calibration.threshold,
         'measured': measured,

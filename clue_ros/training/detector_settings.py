@@ -27,7 +27,8 @@ class DetectorSettings:
         later_turns: share of them that are dialogs with at least one reply.
         max_false_alarms: the threshold is the one with the best validation F1 within this rate.
         attention: weight of a second loss, on where the map looks (ours; the paper has none). It
-            needs a variant that reads the map, and data with the boxes of all that fits.
+            needs data with the boxes of all that fits. A variant that answers then reads the map
+            of ``block`` as well.
     """
 
     run: RunSettings
@@ -69,11 +70,14 @@ class DetectorSettings:
             found.append('rank, block: expected at least 0')
         if not 0 <= self.attention <= 100:
             found.append(f'attention: expected 0..100, got {self.attention}')
-        elif self.attention and not self._moves_the_map():
-            found.append('attention: expected 0 for a variant that does not tune its map')
+        elif self.attention and not self.looks:
+            found.append('attention: expected 0 where no block up to the map is tuned')
         return found
 
-    def _moves_the_map(self) -> bool:
-        return (
-            self.rank > 0 and self.variant in VARIANTS and variant_of(self.variant).output == 'map'
-        )
+    @property
+    def looks(self) -> bool:
+        """Whether the map is trained: it is supervised, and the adapter reaches it."""
+        if not self.attention or self.rank == 0 or self.variant not in VARIANTS:
+            return False
+        variant = variant_of(self.variant)
+        return variant.depth == 'half' or variant.tuned == 'all'

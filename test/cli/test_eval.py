@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,9 +13,11 @@ import yaml
 
 from clue_ros.cli.main import main
 from clue_ros.core.errors import CheckpointError, SettingsError
+from clue_ros.evaluation.attention import attention_reader
 from clue_ros.evaluation.session import open_splits
 from clue_ros.imaging.files import save_image
 from clue_ros.model.checkpoint import load_checkpoint
+from clue_ros.model.clue import Clue
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.scenes.presets import SPLIT_SEEDS, preset_of
 from clue_ros.scenes.rendering import render_folder
@@ -96,6 +99,20 @@ def test_assembled_checkpoint_carries_everything(model: Path) -> None:
     assert 'detector_val_f1' in measured
     assert 'decoder_val_acc50' in measured
     assert set(checkpoint.config.provenance.sources) == {'backbone', 'detector', 'decoder'}
+
+
+def test_a_detector_that_learned_where_to_look_shows_its_map(parts: Path, tmp_path: Path) -> None:
+    settings = load_settings(parts / 'detector.yaml', DetectorSettings, {})
+    for weight in (0.0, 1.0):
+        out = tmp_path / f'a{weight}'
+        answering = dataclasses.replace(settings, variant='half-full-disambig-ar', attention=weight)
+        detector.run(answering, out)
+        config = assemble(parts / 'backbone', out / 'model', detector=out, gate='detector')
+        assert config.looks == bool(weight)
+        clue = Clue.from_pretrained(out / 'model')
+        seen = clue.detect(np.full((48, 64, 3), 90, np.uint8), 'the mug')
+        assert bool(seen.attention.size) == bool(weight)
+        assert (attention_reader(clue.checkpoint).variant.output == 'answer') == bool(weight)
 
 
 def test_assembly_by_command_records_what_was_measured(

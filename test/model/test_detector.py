@@ -12,6 +12,8 @@ from clue_ros.model.checkpoint_config import Prompts
 from clue_ros.model.detector import DECODER, DETECTOR, Detector
 from clue_ros.model.detector_heads import MapHead, YesNoHead
 from clue_ros.model.prefix import run_blocks
+from clue_ros.model.prompt import build_prompt
+from clue_ros.model.readout import read_attention
 from clue_ros.model.variants import VARIANTS, variant_of
 
 BLOCK = 2
@@ -47,6 +49,25 @@ def test_every_variant_judges_a_batch_as_it_judges_each(backbone, image, name):
         assert float(together.attention.max()) <= 1
     else:
         assert together.attention is None
+
+
+@pytest.mark.parametrize('name', ['half-full-disambig-ar', 'full-last-disambig-ar'])
+def test_an_answering_detector_may_show_the_map_of_its_own_pass(backbone, image, name):
+    blind = make_detector(backbone, name)
+    looking = Detector(
+        backbone, Adapters(backbone), blind.variant, block=BLOCK, prompts=Prompts(), looks=True
+    )
+    batch = blind.collate([blind.prompt(text) for text in TEXTS])
+    features = encode(backbone, image)
+    with torch.no_grad():
+        answered, seen = blind(features, batch), looking(features, batch)
+        alone = read_attention(backbone, features, batch, BLOCK)
+    torch.testing.assert_close(seen.logits, answered.logits)
+    torch.testing.assert_close(seen.attention, alone.map)
+    torch.testing.assert_close(seen.raw, alone.raw)
+    wordless = build_prompt(backbone, 'disambiguate', conditioning='disambiguate')
+    with pytest.raises(InvalidRequestError, match='no text token'):
+        looking(features[:1], looking.collate([wordless]))
 
 
 @pytest.mark.parametrize(

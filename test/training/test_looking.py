@@ -90,11 +90,14 @@ def curve(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / 'curve.jsonl').read_text().splitlines()]
 
 
+@pytest.mark.parametrize(
+    'variant', ['half-full-cnn', 'half-full-disambig-ar', 'full-full-disambig-ar']
+)
 def test_a_supervised_detector_looks_closer(
-    backbone: Backbone, samples: list[Sample], tmp_path: Path
+    backbone: Backbone, samples: list[Sample], tmp_path: Path, variant: str
 ) -> None:
     settings = DetectorSettings(
-        RUN, LOOP, 'half-full-cnn', 2, rank=8, lora_rate=2e-2, head_rate=1e-2, batch_size=12,
+        RUN, LOOP, variant, 2, rank=8, lora_rate=2e-2, head_rate=1e-2, batch_size=12,
         dropout=0.0, attention=1.0,
     )  # fmt: skip
     made = detector.make_detector(backbone, settings)
@@ -125,7 +128,7 @@ def test_a_supervised_decoder_looks_closer(
 
 @pytest.mark.parametrize(
     'fields',
-    [{'variant': 'half-full-disambig-ar'}, {'variant': 'half-full-cnn', 'rank': 0}],
+    [{'variant': 'full-last-disambig-ar'}, {'variant': 'half-full-cnn', 'rank': 0}],
 )
 def test_supervision_needs_a_map_that_moves(fields: dict) -> None:
     settings = DetectorSettings(RUN, LOOP, block=2, attention=1.0, **fields)
@@ -141,14 +144,15 @@ def test_supervision_needs_boxes_of_what_fits(samples: list[Sample]) -> None:
     detector.check_referents(dataclasses.replace(settings, attention=0.0), without)
 
 
-def test_a_comparison_supervises_the_variants_that_have_a_map(
+def test_a_comparison_supervises_the_variants_that_tune_their_map(
     backbone: Backbone, samples: list[Sample], tmp_path: Path
 ) -> None:
     settings = DetectorSettings(
-        RUN, dataclasses.replace(LOOP, steps=2), 'half-full-disambig-ar', 2, batch_size=4,
+        RUN, dataclasses.replace(LOOP, steps=2), 'full-last-disambig-ar', 2, batch_size=4,
         attention=1.0,
     )  # fmt: skip
     made = detector.make_detector(backbone, settings)
+    assert not made.reads_map
     table = FeatureTable(backbone, samples)
     detector.train_detector(Accelerator(cpu=True), made, settings, samples, table, tmp_path)
     assert 'attention_loss' not in curve(tmp_path)[-1]
