@@ -40,7 +40,7 @@ def run(
     check_block(settings.block, session.backbone)
     train = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
-    check_referents(settings, train)
+    check_referents(settings.attention, train)
     session.announce(train, val)
     if dry_run:
         rehearse(
@@ -84,13 +84,13 @@ def check_block(block: int, backbone: Backbone) -> None:
         raise SettingsError('settings', [f'block: expected 0..{backbone.blocks - 1}, got {block}'])
 
 
-def check_referents(settings: DetectorSettings, train: Sequence[Sample]) -> None:
-    """Refuse to supervise the map with data that do not say where it should lie.
+def check_referents(attention: float, train: Sequence[Sample]) -> None:
+    """Refuse to supervise the map, with weight ``attention``, by data without what it should show.
 
     Raises:
         SettingsError: no training sample has referents.
     """
-    if settings.attention and not any(sample.referents for sample in train):
+    if attention and not any(sample.referents for sample in train):
         raise SettingsError(
             'settings',
             ['attention: expected data with the boxes of all that fits ("referents"), got none'],
@@ -168,10 +168,7 @@ def train_detector(
         value = nn.functional.binary_cross_entropy_with_logits(seen.logits.float(), labels)
         parts = {'accuracy': float(((seen.logits > 0) == (labels > 0.5)).float().mean())}
         if settings.looks and seen.raw is not None:
-            samples = [train[index] for index in chosen]
-            boxes = [sample.referents for sample in samples]
-            target = attention_targets(samples, boxes, detector.backbone.grid)
-            looked = attention_loss(seen.raw, target.to(seen.raw.device)).mean()
+            looked = map_loss(seen.raw, [train[index] for index in chosen], detector.backbone)
             parts |= {'label_loss': value.item(), 'attention_loss': looked.item()}
             value = value + settings.attention * looked
         return value, parts
@@ -188,6 +185,13 @@ def train_detector(
             resume=resume,
             label=settings.variant,
         )
+
+
+def map_loss(raw: torch.Tensor, samples: Sequence[Sample], backbone: Backbone) -> torch.Tensor:
+    """How far maps, float[B, N], lie off everything that fits the samples' requests: a scalar."""
+    boxes = [sample.referents for sample in samples]
+    target = attention_targets(samples, boxes, backbone.grid)
+    return attention_loss(raw, target.to(raw.device)).mean()
 
 
 def _judge(

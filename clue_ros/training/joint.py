@@ -34,7 +34,7 @@ from clue_ros.training.decoder import (
     save_decoder,
     validate,
 )
-from clue_ros.training.detector import check_block
+from clue_ros.training.detector import check_block, check_referents, map_loss
 from clue_ros.training.detector_result import calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.estimate import rehearse
@@ -53,6 +53,7 @@ class JointSettings:
         block: zero-based block whose attention the head reads.
         rank, alpha, dropout, rate, location_sigma, dialogs, val_dialogs: as in ``DecoderSettings``.
         samples, val_samples, later_turns, max_false_alarms: as in ``DetectorSettings``.
+        attention: weight of the losses on where both halves look, as in both.
         head_rate: peak learning rate of the head.
         weight: of the ambiguity loss beside the dialog's.
         batch_size, dialog_batch_size: ambiguity samples and dialog pairs a step, all processes.
@@ -77,6 +78,7 @@ class JointSettings:
     later_turns: float = 0.2
     location_sigma: float = 0.0
     max_false_alarms: float = 0.07
+    attention: float = 0.0
     prompts: Prompts = field(default_factory=Prompts)
 
     def problems(self) -> list[str]:
@@ -115,6 +117,7 @@ def run(settings: JointSettings, out: Path, *, resume: bool = False, dry_run: bo
     val_dialogs = session.dialogs('val', settings.val_dialogs)
     samples = session.ambiguity('train', settings.samples, settings.later_turns)
     val = session.ambiguity('val', settings.val_samples, settings.later_turns)
+    check_referents(settings.attention, samples)
     session.announce([*dialogs, *samples], [*val_dialogs, *val])
     pairs = dialog_pairs(dialogs)
     if dry_run:
@@ -198,9 +201,13 @@ def train_joint(
         with accelerator.autocast():
             dialog, _ = pair_loss(detector.backbone, decoder, chosen, table)
             prompts = [detector.prompt(detector.text_of(sample.dialog)) for sample in judged]
-            logits = detector(table(judged), detector.collate(prompts)).logits
-        ambiguity = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
+            seen = detector(table(judged), detector.collate(prompts))
+        ambiguity = nn.functional.binary_cross_entropy_with_logits(seen.logits.float(), labels)
         parts = {'dialog_loss': dialog.item(), 'ambiguity_loss': ambiguity.item()}
+        if settings.attention and seen.raw is not None:
+            looked = map_loss(seen.raw, judged, detector.backbone)
+            parts['attention_loss'] = looked.item()
+            ambiguity = ambiguity + settings.attention * looked
         return dialog + settings.weight * ambiguity, parts
 
     with training_mode(detector.backbone, adapters, DECODER):

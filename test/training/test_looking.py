@@ -20,7 +20,7 @@ from clue_ros.datasets.sample import Sample
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.prefix import run_blocks
 from clue_ros.model.prompt import build_prompt, collate
-from clue_ros.training import decoder, detector
+from clue_ros.training import decoder, detector, joint
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.looking import (
     MiddleBlocks,
@@ -126,6 +126,23 @@ def test_a_supervised_decoder_looks_closer(
     assert rows[-1]['suffix_loss'] < rows[0]['suffix_loss']
 
 
+def test_a_supervised_joint_training_looks_closer(
+    backbone: Backbone, samples: list[Sample], tmp_path: Path
+) -> None:
+    settings = joint.JointSettings(
+        RUN, LOOP, 2, rank=8, dropout=0.0, rate=2e-2, head_rate=1e-2, batch_size=12,
+        dialog_batch_size=4, attention=1.0,
+    )  # fmt: skip
+    adapters, made = joint.make_joint(backbone, settings)
+    table = FeatureTable(backbone, samples)
+    joint.train_joint(
+        Accelerator(cpu=True), adapters, made, settings, dialog_pairs(samples), samples, table,
+        tmp_path,
+    )  # fmt: skip
+    rows = curve(tmp_path)
+    assert rows[-1]['attention_loss'] < 0.8 * rows[0]['attention_loss']
+
+
 @pytest.mark.parametrize(
     'fields',
     [{'variant': 'full-last-disambig-ar'}, {'variant': 'half-full-cnn', 'rank': 0}],
@@ -136,12 +153,11 @@ def test_supervision_needs_a_map_that_moves(fields: dict) -> None:
 
 
 def test_supervision_needs_boxes_of_what_fits(samples: list[Sample]) -> None:
-    settings = DetectorSettings(RUN, LOOP, 'half-full-cnn', 2, attention=1.0)
-    detector.check_referents(settings, samples)
+    detector.check_referents(1.0, samples)
     without = [dataclasses.replace(sample, referents=()) for sample in samples]
     with pytest.raises(SettingsError, match='referents'):
-        detector.check_referents(settings, without)
-    detector.check_referents(dataclasses.replace(settings, attention=0.0), without)
+        detector.check_referents(1.0, without)
+    detector.check_referents(0.0, without)
 
 
 def test_a_comparison_supervises_the_variants_that_tune_their_map(
