@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from clue_ros.core.boxes import Box
 from clue_ros.imaging.files import Picture
 
 Colour = tuple[int, int, int]
+Rectangle = tuple[float, float, float, float]
+"""x_min y_min x_max y_max, pixels."""
 
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (20, 20, 20)
@@ -68,16 +71,36 @@ def badge(
     colour: Colour,
     size: int,
     canvas: tuple[int, int],
-) -> None:
-    """A text on a filled rectangle whose top left corner is ``position``, moved into the canvas."""
+    taken: Sequence[Rectangle] = (),
+) -> Rectangle:
+    """A text on a filled rectangle, at ``position`` or as near below as the canvas allows.
+
+    Args:
+        draw: on the canvas.
+        position: of the top left corner, pixels.
+        text: one line.
+        colour: of the rectangle.
+        size: height of the text, pixels.
+        canvas: width and height, pixels; the rectangle is moved into it.
+        taken: rectangles of other texts, which are left readable where there is room.
+
+    Returns:
+        The rectangle, x_min y_min x_max y_max.
+    """
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font(size))
     pad = max(2, size // 5)
     width, height = right - left + 2 * pad, bottom - top + 2 * pad
     x = min(max(position[0], 0), max(canvas[0] - width, 0))
-    y = min(max(position[1], 0), max(canvas[1] - height, 0))
-    draw.rectangle((x, y, x + width, y + height), fill=colour)
+    y = max(position[1], 0)
+    for other in sorted(taken, key=lambda one: one[1]):
+        if x <= other[2] and other[0] <= x + width and y <= other[3] and other[1] <= y + height:
+            y = other[3] + 1
+    y = min(y, max(canvas[1] - height, 0))
+    place = (x, y, x + width, y + height)
+    draw.rectangle(place, fill=colour)
     ink = BLACK if sum(colour) > 380 else WHITE
     draw.text((x + pad - left, y + pad - top), text, font=font(size), fill=ink)
+    return place
 
 
 def wrap(text: str, width: int, size: int, lines: int = 3) -> list[str]:

@@ -79,8 +79,10 @@ def draw_overlay(
         text = f'{grounding.label or "here"} {grounding.score:.2f}'
         labels.append(((grounding.box.x_min, grounding.box.y_max), text, drawing.GREEN))
     if legible:
+        taken: list[drawing.Rectangle] = []
         for corner, text, colour in labels:  # after all outlines, so that none crosses a text
-            drawing.badge(draw, corner, text, colour, size, (width, height))
+            place = drawing.badge(draw, corner, text, colour, size, (width, height), taken)
+            taken.append(place)
         _caption(draw, width, size, _lines(instruction, ambiguity, question, grounding, failure))
     return np.array(canvas)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from clue_ros.core.boxes import Box
 from clue_ros.core.errors import BadImageError, ErrorCode, InvalidRequestError
@@ -119,6 +122,22 @@ def test_numbers_are_those_that_a_reply_counts_by(monkeypatch):
     texts.clear()
     draw_overlay(grey(640, 360), ambiguity=seen, question=Question('Which one?', (), (left,)))
     assert texts == ['1', '2']
+
+
+def test_labels_of_neighbours_do_not_cover_each_other():
+    canvas = Image.new('RGB', (400, 200))
+    draw, places = ImageDraw.Draw(canvas), []
+    for corner in ((50, 60), (80, 66), (20, 75), (300, 60), (390, 195)):
+        places.append(
+            drawing.badge(draw, corner, '1 the mug', drawing.ORANGE, 16, (400, 200), places)
+        )
+    for (left, top, right, bottom), other in itertools.combinations(places, 2):
+        apart = right < other[0] or other[2] < left or bottom < other[1] or other[3] < top
+        assert apart, (places, other)
+    assert places[0][:2] == (50, 60)
+    assert places[3][:2] == (300, 60)
+    assert places[4][2] <= 400
+    assert places[4][3] <= 200
 
 
 def test_no_attention_means_no_heat():
