@@ -26,7 +26,7 @@ from clue_ros.training.batches import batch_of
 from clue_ros.training.detector_result import calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.estimate import rehearse
-from clue_ros.training.looking import attention_loss, attention_targets
+from clue_ros.training.looking import map_loss
 from clue_ros.training.loop import run_loop
 from clue_ros.training.run import Run
 from clue_ros.training.tuning import adamw, trainable, training_mode
@@ -185,13 +185,6 @@ def train_detector(
             resume=resume,
             label=settings.variant,
         )
-
-
-def map_loss(raw: torch.Tensor, samples: Sequence[Sample], backbone: Backbone) -> torch.Tensor:
-    """How far maps, float[B, N], lie off everything that fits the samples' requests: a scalar."""
-    boxes = [sample.referents for sample in samples]
-    target = attention_targets(samples, boxes, backbone.grid)
-    return attention_loss(raw, target.to(raw.device)).mean()
 
 
 def _judge(

@@ -34,10 +34,11 @@ from clue_ros.training.decoder import (
     save_decoder,
     validate,
 )
-from clue_ros.training.detector import check_block, check_referents, map_loss
+from clue_ros.training.detector import check_block, check_referents
 from clue_ros.training.detector_result import calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.estimate import rehearse
+from clue_ros.training.looking import map_loss
 from clue_ros.training.loop import LoopSettings, run_loop
 from clue_ros.training.pairs import Pair, dialog_pairs
 from clue_ros.training.run import Run, RunSettings

@@ -50,6 +50,13 @@ def attention_targets(
     return torch.from_numpy(np.stack(maps)).flatten(1)
 
 
+def map_loss(raw: Tensor, samples: Sequence[Sample], backbone: Backbone) -> Tensor:
+    """How far maps, float[B, N], lie off everything that fits the samples' requests: a scalar."""
+    boxes = [sample.referents for sample in samples]
+    target = attention_targets(samples, boxes, backbone.grid)
+    return attention_loss(raw, target.to(raw.device)).mean()
+
+
 class MiddleBlocks:
     """Watches a pass and tells how far the attention of its middle blocks lies off a target.
 
