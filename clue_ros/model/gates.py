@@ -150,7 +150,8 @@ class DetectionsGate:
     replies have narrowed the candidates down, where rules have decided.
 
     The map that it shows is the one that the detector read, where it did; else the base model's of
-    the same phrase.
+    the same phrase. Later turns about the phrase, where the detector is not heard again, show the
+    same.
 
     Args:
         finder: finds the candidates.
@@ -187,8 +188,11 @@ class DetectionsGate:
             finding = self._finder.finding(work, reading.phrase, several)
             candidates, another = finding.candidates, finding.another
         work.check()
+        key = ('attention', reading.phrase, self._detector is not None)
         if not attention.size:
-            attention = self._attention(work, reading.phrase)
+            known: NDArray[np.float32] | None = work.view.recall(key)
+            attention = self._attention(work, reading.phrase) if known is None else known
+        work.view.remember(key, attention)
         return Decision(
             Ambiguity(
                 text=reading.phrase,
@@ -206,21 +210,17 @@ class DetectionsGate:
         )
 
     def _attention(self, work: Work, phrase: str) -> NDArray[np.float32]:
-        """The map of ``detect {phrase}`` on the base weights, remembered for later turns."""
-        key = ('attention', phrase)
-        known: NDArray[np.float32] | None = work.view.recall(key)
-        if known is None:
-            prompt = query_prompt(self._backbone, self._prompts, 'detect', phrase)
-            with work.clock.stage('attention'), self._adapters.active(None):
-                readout = read_attention(
-                    self._backbone,
-                    work.view.features,
-                    collate(self._backbone, [prompt]),
-                    self._block,
-                )
-                known = readout.map[0].float().cpu().numpy()
-            work.view.remember(key, known)
-        return known
+        """The map of ``detect {phrase}`` on the base weights."""
+        prompt = query_prompt(self._backbone, self._prompts, 'detect', phrase)
+        with work.clock.stage('attention'), self._adapters.active(None):
+            readout = read_attention(
+                self._backbone,
+                work.view.features,
+                collate(self._backbone, [prompt]),
+                self._block,
+            )
+        shown: NDArray[np.float32] = readout.map[0].float().cpu().numpy()
+        return shown
 
 
 def reading_decision(work: Work, dialog: Dialog, reading: Reading) -> Decision | None:

@@ -376,6 +376,16 @@ def test_the_weighed_gate_shows_the_map_that_its_detector_read(clue, image, scri
     assert not np.array_equal(maps['detections'], maps['detector'])
 
 
+def test_later_turns_show_the_map_of_the_first(clue, image, script):
+    clue.configure(gate='weighed', asker='composed')
+    script(found=(RED, BLUE, candidate('green mug', 60)))
+    first = clue.step(image, 'get the mug')
+    dialog = Dialog('get the mug').with_exchange(first.question, 'not the red one')
+    second = clue.step(image, dialog)
+    assert len(second.question.candidates) == 2
+    np.testing.assert_array_equal(second.ambiguity.attention, first.ambiguity.attention)
+
+
 def test_a_composed_dialog(clue, image, script):
     clue.configure(gate='detections', asker='composed')
     script(found=(RED, BLUE))
