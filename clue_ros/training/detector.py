@@ -31,6 +31,8 @@ from clue_ros.training.loop import run_loop
 from clue_ros.training.run import Run
 from clue_ros.training.tuning import adamw, trainable, training_mode
 
+_HEAD = 'head'
+
 
 def run(
     settings: DetectorSettings, out: Path, *, resume: bool = False, dry_run: bool = False
@@ -143,7 +145,7 @@ def train_detector(
     With ``settings.attention`` the map is supervised as well.
     """
     lora = trainable(detector.adapters, DETECTOR)
-    head = dict(detector.head.named_parameters(prefix='head')) if detector.head else {}
+    head = dict(detector.head.named_parameters(prefix=_HEAD)) if detector.head else {}
     optimizer = adamw(
         [(lora, settings.lora_rate), (head, settings.head_rate)], settings.weight_decay
     )
@@ -184,6 +186,7 @@ def train_detector(
             samples_per_step=settings.batch_size,
             resume=resume,
             label=settings.variant,
+            may_lack=f'{_HEAD}.',
         )
 
 

@@ -40,7 +40,8 @@ class LoopSettings:
         clip: largest gradient norm.
         log_every, save_every: steps between log lines and saved states.
         start: folder of an earlier training of the same parameters, to go on from its last state
-            with a schedule of its own; empty: from nothing.
+            with a schedule of its own; empty: from nothing. A detector's head that the earlier one
+            did not have begins from nothing.
     """
 
     steps: int
@@ -85,6 +86,7 @@ def run_loop(
     schedule: Callable[[int, LoopSettings], float] = linear_schedule,
     on_saved: Callable[[int], None] | None = None,
     label: str = 'train',
+    may_lack: str = '',
 ) -> None:
     """Train until ``settings.steps`` steps are done.
 
@@ -103,6 +105,7 @@ def run_loop(
         schedule: step -> factor on the peak rates.
         on_saved: called with the step after each saved state (say, to validate).
         label: of the progress bar.
+        may_lack: how the names begin that ``settings.start`` may be without.
 
     Raises:
         CheckpointError: the state to go on from, or that of ``settings.start``, does not fit.
@@ -117,7 +120,10 @@ def run_loop(
             print(f'{label}: no state in {folder}, so it begins', file=sys.stderr)
     first = load_state(folder, parameters, optimizers) if resume else 0
     if settings.start and not resume:
-        load_parameters(Path(settings.start), parameters)
+        lacking = load_parameters(Path(settings.start), parameters, may_lack=may_lack)
+        if lacking and main:
+            names = ', '.join(lacking)
+            print(f'{label}: not in {settings.start}, so from nothing: {names}', file=sys.stderr)
     curve = _Curve(folder, first) if main else None
     began, done = time.monotonic(), 0
     bar = tqdm(

@@ -90,8 +90,19 @@ def load_state(
     return step
 
 
-def load_parameters(folder: Path, parameters: Mapping[str, nn.Parameter]) -> None:
+def load_parameters(
+    folder: Path, parameters: Mapping[str, nn.Parameter], *, may_lack: str = ''
+) -> list[str]:
     """Put some of the parameters that ``save_state`` wrote into these, in place.
+
+    Args:
+        folder: where they were written.
+        parameters: by name.
+        may_lack: names that begin with this may be missing from the file, all of them together:
+            another head on the same adapter begins anew.
+
+    Returns:
+        The names that are missing and stay as they are.
 
     Raises:
         CheckpointError: the file is missing or corrupted, or lacks one in this shape.
@@ -102,7 +113,10 @@ def load_parameters(folder: Path, parameters: Mapping[str, nn.Parameter]) -> Non
         name.removeprefix('parameter/'): tuple(value.shape) for name, value in tensors.items()
     }
     wanted = {name: tuple(value.shape) for name, value in parameters.items()}
-    wrong = [name for name, shape in wanted.items() if shapes.get(name) != shape]
+    lacking = [name for name in wanted if may_lack and name.startswith(may_lack)]
+    if any(name in shapes for name in lacking):
+        lacking = []
+    wrong = [name for name in wanted if name not in lacking and shapes.get(name) != wanted[name]]
     if wrong:
         raise CheckpointError(
             f'training state {path}',
@@ -112,7 +126,9 @@ def load_parameters(folder: Path, parameters: Mapping[str, nn.Parameter]) -> Non
         )
     with torch.no_grad():
         for name, value in parameters.items():
-            value.copy_(tensors[f'parameter/{name}'])
+            if name not in lacking:
+                value.copy_(tensors[f'parameter/{name}'])
+    return lacking
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
@@ -25,6 +27,7 @@ from clue_ros.training.loop import LoopSettings
 from clue_ros.training.pairs import dialog_pairs
 from clue_ros.training.record import RECORD
 from clue_ros.training.run import RunSettings
+from clue_ros.training.state import TENSORS
 
 RUN = RunSettings(backbone='none', data='none')
 LOOP = LoopSettings(steps=4, warmup=1, save_every=2, log_every=1, seed=5)
@@ -75,6 +78,30 @@ def test_variant_trains_its_own_blocks_and_nothing_else(
     if made.variant.output == 'map':
         # The value path and the MLP of the block that is read come after its attention weights.
         assert {name for block, name in moved if block == 2} == {'q_proj', 'k_proj'}
+
+
+def test_a_cnn_starts_from_the_adapter_of_a_detector_that_answers(
+    samples: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_once(random_backbone(), samples, tmp_path / 'answers', 'half-full-disambig-ar')
+    learned = load_file(tmp_path / 'answers' / TENSORS)
+    backbone = random_backbone()
+    settings = replace(
+        detector_settings('half-full-cnn'), loop=replace(LOOP, start=str(tmp_path / 'answers'))
+    )
+    made = detector.make_detector(backbone, settings)
+    fresh = {name: value.clone() for name, value in made.head.state_dict().items()}
+    # Steps of no size show where it began.
+    settings = replace(settings, lora_rate=1e-30, head_rate=1e-30, weight_decay=0.0)
+    table = FeatureTable(backbone, samples)
+    detector.train_detector(
+        Accelerator(cpu=True), made, settings, samples, table, tmp_path / 'looks'
+    )
+    assert 'head.classifier.0.weight' in capsys.readouterr().err
+    began = {f'parameter/head.{name}': value for name, value in fresh.items()} | learned
+    for name, value in load_file(tmp_path / 'looks' / TENSORS).items():
+        if name.startswith('parameter/'):
+            torch.testing.assert_close(value, began[name], rtol=0, atol=1e-20)
 
 
 @pytest.fixture(scope='module')

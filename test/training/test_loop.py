@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from clue_ros.core.errors import CheckpointError, ClueError
 from clue_ros.training.loop import CURVE, PICTURE, LoopSettings, linear_schedule, run_loop
-from clue_ros.training.state import TENSORS, load_state, save_state
+from clue_ros.training.state import TENSORS, load_parameters, load_state, save_state
 
 
 class Regression:
@@ -104,6 +104,20 @@ def test_a_training_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
     assert json.loads((tmp_path / 'later' / CURVE).read_text())['step'] == 1
     with pytest.raises(CheckpointError, match='nowhere'):
         later.run(tmp_path / 'none', steps=1, warmup=1, start=str(tmp_path / 'nowhere'))
+
+
+def test_only_a_whole_head_may_be_missing_from_the_start(tmp_path: Path) -> None:
+    problem = Regression()
+    save_state(tmp_path, 4, problem.parameters, [problem.optimizer])
+    head = {f'head.{name}': torch.nn.Parameter(torch.ones(2)) for name in ('weight', 'bias')}
+    both = {**problem.parameters, **head}
+    assert load_parameters(tmp_path, both, may_lack='head.') == ['head.weight', 'head.bias']
+    for missing in ({}, {'may_lack': 'tail.'}):
+        with pytest.raises(CheckpointError, match=r'head\.weight'):
+            load_parameters(tmp_path, both, **missing)
+    save_state(tmp_path, 4, {**problem.parameters, 'head.bias': head['head.bias']}, [])
+    with pytest.raises(CheckpointError, match=r'head\.weight'):
+        load_parameters(tmp_path, both, may_lack='head.')
 
 
 def test_missing_and_corrupted_states_are_refused(tmp_path: Path) -> None:
