@@ -219,4 +219,4 @@ def _caption(view: View, rng: np.random.Generator) -> Query:
 
 
 _TASKS = (_request, _plain, _dialog, _describe, _count, _exists, _colour, _caption)
-_SHARES = (0.5, 0.2, 0.05, 0.15, 0.03, 0.02, 0.02, 0.03)
+_SHARES = (0.45, 0.17, 0.14, 0.14, 0.03, 0.02, 0.02, 0.03)
