@@ -1,8 +1,8 @@
 """Exact attention for Gemma and Gemma2 blocks, fast on the machine at hand.
 
 Gemma2 soft-caps its attention logits, ``cap * tanh(logit / cap)``, which torch's fused attention
-cannot express. With soft-capping this module uses FlexAttention on CUDA and cache-sized tiles on
-CPU; without it, the fused attention.
+cannot express. With soft-capping this module uses FlexAttention for long sequences on CUDA and
+cache-sized tiles on CPU; without it, the fused attention.
 
 It is registered with transformers under ``NAME`` and so serves transformers' own modules, with or
 without adapters in their projections. Attention dropout, which no PaliGemma uses, is not applied.
@@ -24,6 +24,9 @@ from transformers.masking_utils import sdpa_mask
 
 NAME = 'clue_exact'
 _TILE_BYTES = 1 << 20
+_FLEX_FROM = 512
+"""Keys. FlexAttention compiles at its first use (8 seconds on an H200), and again for a training's
+backward pass; with fewer keys all scores at once are as fast."""
 _MAX_EXPONENT = 80.0
 """exp of a capped logit up to this bound, and sums of it, fit float32."""
 
@@ -84,10 +87,11 @@ def attend(
         return attend(*parts, mask, scaling=scaling, softcap=softcap).to(query.dtype)
     if softcap is None:
         return _fused(query, key, value, mask, scaling)
-    if query.shape[2] > 1 and query.is_cuda and _flex_is_available():
+    if query.is_cuda and flex_pays(query.shape[2], key.shape[2]) and _flex_is_available():
         return flexible(query, key, value, mask, scaling, softcap, _compiled_flex())
     is_trained = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
-    if is_trained or softcap > _MAX_EXPONENT or query.dtype != torch.float32:
+    # Tiles are for a processor's cache; so many small kernels would keep a GPU waiting.
+    if is_trained or softcap > _MAX_EXPONENT or query.device.type != 'cpu':
         return _plain(query, key, value, mask, scaling, softcap)
     return _tiled(query, key, value, mask, scaling, softcap)
 
@@ -202,6 +206,11 @@ def flexible(
         enable_gqa=key.shape[1] != query.shape[1],
     )
     return output
+
+
+def flex_pays(rows: int, keys: int) -> bool:
+    """Whether FlexAttention is worth compiling for so many queries and keys: not for one token."""
+    return rows > 1 and keys >= _FLEX_FROM
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ import torch
 from transformers.models.gemma2.modeling_gemma2 import eager_attention_forward
 
 from clue_ros.model import attention
-from clue_ros.model.attention import attend, flexible
+from clue_ros.model.attention import attend, flex_pays, flexible
 
 BATCH, HEADS, GROUPS, WIDTH = 2, 4, 2, 16
 SCALING = 24**-0.5
@@ -68,6 +68,19 @@ def test_flex_attention_gives_the_same(mask_kind):
     parts, mask = make_parts(33, 33), make_mask(mask_kind, 33, 33)
     ours = flexible(*parts, mask, SCALING, 50.0)
     torch.testing.assert_close(ours, plain(*parts, mask, 50.0), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('rows', 'keys', 'pays'),
+    [
+        (160, 160, False),  # tiny
+        (276, 276, False),  # 224 pixels
+        (1044, 1044, True),  # 448 pixels
+        (1, 1060, False),  # one more token
+    ],
+)
+def test_flex_attention_is_compiled_for_long_prompts_alone(rows, keys, pays):
+    assert flex_pays(rows, keys) is pays
 
 
 @pytest.mark.parametrize('softcap', [None, 50.0])

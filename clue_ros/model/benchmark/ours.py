@@ -28,7 +28,8 @@ def dialog(clue: Clue, image: NDArray[np.uint8]) -> Dialog:
     begun = Dialog(REQUEST)
     turn = clue.step(image, begun)
     if turn.status is not TurnStatus.QUESTION or turn.question is None:
-        raise InvalidRequestError('first turn', expected='a question', got=turn.status.name)
+        got = turn.error_message or turn.status.name
+        raise InvalidRequestError('first turn', expected='a question', got=got)
     replied = begun.with_exchange(turn.question, REPLY)
     turn = clue.step(image, replied, max_turns=1)
     if turn.status is not TurnStatus.GROUNDED:

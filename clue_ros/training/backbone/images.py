@@ -73,8 +73,8 @@ class ImageBank:
         key = str(device)
         if key not in self._resident:
             self._resident[key] = (
-                torch.from_numpy(np.ascontiguousarray(self.images)).to(device),
-                torch.from_numpy(np.ascontiguousarray(self.masks)).to(device),
+                torch.from_numpy(np.array(self.images)).to(device),
+                torch.from_numpy(np.array(self.masks)).to(device),
             )
         return self._resident[key]
 
