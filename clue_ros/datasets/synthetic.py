@@ -61,6 +61,8 @@ class SyntheticScenes:
         self.store = SceneStore(folder)
         self.split = split
         self._seed = seed
+        # Pairs per scene -> how many openings were asked for, and what there was.
+        self._drawn: dict[int, tuple[int, list[SceneSample]]] = {}
         self.count = len(self.store)
         if not self.count:
             raise InvalidRequestError(
@@ -79,13 +81,17 @@ class SyntheticScenes:
         """Requests without dialog, balanced as ``select_instructions`` says; absent ones included.
 
         Spread over as many scenes as there are, in order of scenes. A target is drawn among the
-        objects that fit.
+        objects that fit. Drawing takes milliseconds each, so what was drawn is kept: fewer are
+        always the first of more.
         """
         pairs = math.ceil(count / (2 * self.count))
-        scenes = self.truths[: math.ceil(count / (2 * pairs) * _SPARE)]
-        chosen = select_instructions(scenes, self._seed, pairs)
-        rng = np.random.default_rng((self._seed, 1))
-        samples = [self._opening(number, item, rng) for number, item in enumerate(chosen)]
+        asked, samples = self._drawn.get(pairs, (-1, []))
+        if asked < count:
+            scenes = self.truths[: math.ceil(count / (2 * pairs) * _SPARE)]
+            chosen = select_instructions(scenes, self._seed, pairs)
+            rng = np.random.default_rng((self._seed, 1))
+            samples = [self._opening(number, item, rng) for number, item in enumerate(chosen)]
+            self._drawn[pairs] = count, samples
         return samples[:count]
 
     def dialogs(self, count: int) -> list[SceneSample]:

@@ -38,6 +38,19 @@ def test_equal_arguments_give_equal_samples(splits: dict[str, SyntheticScenes]) 
     assert scenes.later_turns(4) == again.later_turns(4)
 
 
+@pytest.mark.parametrize('first', [8, COUNT])
+def test_fewer_requests_are_the_first_of_more(
+    splits: dict[str, SyntheticScenes], first: int
+) -> None:
+    # Whichever is asked for first: the other is then taken from it, or drawn again.
+    kept = SyntheticScenes(splits['test'].store.folder, 'test')
+    kept.openings(first)
+    fresh = SyntheticScenes(splits['test'].store.folder, 'test')
+    assert kept.openings(8) == fresh.openings(8)
+    assert kept.openings(COUNT) == SyntheticScenes(fresh.store.folder, 'test').openings(COUNT)
+    assert kept.openings(COUNT)[:8] == fresh.openings(8)
+
+
 def test_requests_are_balanced_and_their_truth_is_whole(splits: dict[str, SyntheticScenes]) -> None:
     samples = splits['test'].openings(COUNT)
     assert len(samples) == COUNT
