@@ -73,7 +73,7 @@ def badge(
     canvas: tuple[int, int],
     taken: Sequence[Rectangle] = (),
 ) -> Rectangle:
-    """A text on a filled rectangle, at ``position`` or as near below as the canvas allows.
+    """A text on a filled rectangle, at ``position``, else below, else above other texts.
 
     Args:
         draw: on the canvas.
@@ -91,16 +91,27 @@ def badge(
     pad = max(2, size // 5)
     width, height = right - left + 2 * pad, bottom - top + 2 * pad
     x = min(max(position[0], 0), max(canvas[0] - width, 0))
-    y = max(position[1], 0)
-    for other in sorted(taken, key=lambda one: one[1]):
-        if x <= other[2] and other[0] <= x + width and y <= other[3] and other[1] <= y + height:
-            y = other[3] + 1
-    y = min(y, max(canvas[1] - height, 0))
+    beside = [other for other in taken if x <= other[2] and other[0] <= x + width]
+    lowest = max(canvas[1] - height, 0)
+    y = _below(beside, max(position[1], 0), height)
+    if y > lowest:
+        # The same search upside down.
+        flipped = [(one[0], -one[3], one[2], -one[1]) for one in beside]
+        y = -_below(flipped, -(lowest + height), height) - height
+    y = min(max(y, 0), lowest)
     place = (x, y, x + width, y + height)
     draw.rectangle(place, fill=colour)
     ink = BLACK if sum(colour) > 380 else WHITE
     draw.text((x + pad - left, y + pad - top), text, font=font(size), fill=ink)
     return place
+
+
+def _below(others: Sequence[Rectangle], y: float, height: float) -> float:
+    """The first y, from the given one downwards, where such a height meets none of the others."""
+    for other in sorted(others, key=lambda one: one[1]):
+        if y <= other[3] and other[1] <= y + height:
+            y = other[3] + 1
+    return y
 
 
 def wrap(text: str, width: int, size: int, lines: int = 3) -> list[str]:

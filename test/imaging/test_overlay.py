@@ -140,6 +140,26 @@ def test_labels_of_neighbours_do_not_cover_each_other():
     assert places[4][3] <= 200
 
 
+def test_labels_at_the_lower_edge_move_up():
+    canvas = Image.new('RGB', (400, 200))
+    draw, places = ImageDraw.Draw(canvas), []
+    for corner in ((50, 150), (60, 190), (70, 195), (80, 199), (90, 300)):
+        places.append(
+            drawing.badge(draw, corner, '1 the mug', drawing.ORANGE, 16, (400, 200), places)
+        )
+    for (_, top, _, bottom), other in itertools.combinations(places, 2):
+        assert bottom < other[1] or other[3] < top, (places, other)
+    assert all(top >= 0 and bottom <= 200 for _, top, _, bottom in places)
+
+
+def test_labels_without_room_stay_on_the_canvas():
+    canvas = Image.new('RGB', (400, 30))
+    draw, places = ImageDraw.Draw(canvas), []
+    for _ in range(3):
+        places.append(drawing.badge(draw, (5, 5), 'here', drawing.RED, 16, (400, 30), places))
+    assert all(top >= 0 and bottom <= 30 for _, top, _, bottom in places)
+
+
 def test_no_attention_means_no_heat():
     empty = Ambiguity('a', 0.2, 0.5, False, np.zeros((0, 0), np.float32), (), 320, 240)
     painted = draw_overlay(grey(320, 240), ambiguity=empty)
