@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clue_ros.cli.main import main
 from clue_ros.core.dialog import Dialog
-from clue_ros.model.benchmark import flops, ours
+from clue_ros.model.benchmark import flops, ours, run
 from clue_ros.model.benchmark.plain import DEFAULT, LAST_LOGITS, WITHOUT_EAGER, PlainPipeline
 from clue_ros.model.benchmark.subject import make_subject
 from clue_ros.model.clue import Clue
@@ -26,6 +26,13 @@ def subject():
 @pytest.fixture
 def image():
     return np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+def test_pictures_are_new_ones_that_look_alike():
+    pictures = run._images()
+    first, *others = (next(pictures) for _ in range(4))
+    assert all((first != other).any(-1).sum() == 1 for other in others)
+    assert len({picture.tobytes() for picture in (first, *others)}) == 4
 
 
 def test_both_ways_give_the_same_map(subject, image):

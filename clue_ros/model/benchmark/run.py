@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from statistics import median
 from typing import Any
 
@@ -75,11 +76,11 @@ def run_benchmark(
         if name.startswith('detect'):  # a dialog runs the same code, only longer
             work(next(images))
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    for count in range(rounds):
+    for done in range(rounds):
         for name, work in tasks.items():
             task = partial(work, next(images))
             times[name].append(machine.milliseconds(task, where))
-            progress(f'round {count + 1} of {rounds}: {name} {times[name][-1]:.0f} ms')
+            progress(f'round {done + 1} of {rounds}: {name} {times[name][-1]:.0f} ms')
     typical = {name: median(values) for name, values in times.items()}
     counts = _counts(subject, dialog, question_tokens)
     rate = machine.matmul_rate(where, subject.backbone.dtype)
@@ -184,10 +185,16 @@ def _compare(task: str, typical: dict[str, float], counts: dict[str, int]) -> di
 
 
 def _images() -> Any:
-    """Endless different images, so that no run meets one that was encoded before."""
-    rng = np.random.default_rng(0)
-    while True:
-        yield rng.integers(0, 256, (480, 640, 3), np.uint8)
+    """Endless images that differ in one pixel.
+
+    No run meets one that was encoded before, and a random model asks about each what it asked about
+    the first: other noise may make it say something longer, or nothing that is a question.
+    """
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    for number in count():
+        image = image.copy()
+        image[0, 0] = number >> 16 & 255, number >> 8 & 255, number & 255
+        yield image
 
 
 def _device_name(device: torch.device) -> str:
