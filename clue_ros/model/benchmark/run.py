@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from statistics import median
 from typing import Any
 
@@ -191,7 +191,7 @@ def _images() -> Any:
     the first: other noise may make it say something longer, or nothing that is a question.
     """
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    for number in count():
+    for number in itertools.count():
         image = image.copy()
         image[0, 0] = number >> 16 & 255, number >> 8 & 255, number & 255
         yield image
