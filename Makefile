@@ -41,7 +41,7 @@ check-3b: setup ## PaliGemma2-3B-448 with random weights on this machine: 8 GB o
 bench: setup ## time the engine against plain transformers (the node: python bench/node.py)
 	@$(BIN)/clue bench $(ARGS)
 
-train-tiny: setup ## an embedded model like the shipped one, from nothing: about 4 hours; into runs/tiny; ARGS=--resume goes on
+train-tiny: setup ## an embedded model like the shipped one, from nothing: about 6 hours; into runs/tiny; ARGS=--resume goes on
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
 	@$(BIN)/clue train detector --config config/training/tiny-detector.yaml --out runs/detector $(ARGS)
 	@$(BIN)/clue train decoder --config config/training/tiny-decoder.yaml --out runs/decoder $(ARGS)

@@ -61,7 +61,7 @@ class SyntheticScenes:
         self.store = SceneStore(folder)
         self.split = split
         self._seed = seed
-        # Pairs per scene -> how many openings were asked for, and what there was.
+        # Pairs per scene -> from how many scenes openings were drawn, and which.
         self._drawn: dict[int, tuple[int, list[SceneSample]]] = {}
         self.count = len(self.store)
         if not self.count:
@@ -81,18 +81,19 @@ class SyntheticScenes:
         """Requests without dialog, balanced as ``select_instructions`` says; absent ones included.
 
         Spread over as many scenes as there are, in order of scenes. A target is drawn among the
-        objects that fit. Drawing takes milliseconds each, so what was drawn is kept: fewer are
-        always the first of more.
+        objects that fit. What was drawn is kept: those of fewer scenes are the first of more.
         """
+        if count < 1:
+            return []
         pairs = math.ceil(count / (2 * self.count))
-        asked, samples = self._drawn.get(pairs, (-1, []))
-        if asked < count:
-            scenes = self.truths[: math.ceil(count / (2 * pairs) * _SPARE)]
-            chosen = select_instructions(scenes, self._seed, pairs)
+        scenes = min(self.count, math.ceil(count / (2 * pairs) * _SPARE))
+        known, samples = self._drawn.get(pairs, (0, []))
+        if known < scenes:
+            chosen = select_instructions(self.truths[:scenes], self._seed, pairs)
             rng = np.random.default_rng((self._seed, 1))
             samples = [self._opening(number, item, rng) for number, item in enumerate(chosen)]
-            self._drawn[pairs] = count, samples
-        return samples[:count]
+            self._drawn[pairs] = scenes, samples
+        return [sample for sample in samples if sample.scene < scenes][:count]
 
     def dialogs(self, count: int) -> list[SceneSample]:
         """Whole dialogs with their ends, as section III-A trains on.

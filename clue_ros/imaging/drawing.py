@@ -98,7 +98,7 @@ def badge(
         # The same search upside down.
         flipped = [(one[0], -one[3], one[2], -one[1]) for one in beside]
         y = -_below(flipped, -(lowest + height), height) - height
-    y = min(max(y, 0), lowest)
+    y = y if y >= 0 else lowest
     place = (x, y, x + width, y + height)
     draw.rectangle(place, fill=colour)
     ink = BLACK if sum(colour) > 380 else WHITE

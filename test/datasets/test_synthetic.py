@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 import yaml
 
 from clue_ros.core.errors import InvalidRequestError
+from clue_ros.datasets import synthetic
 from clue_ros.datasets.conversations import composed_question
 from clue_ros.datasets.synthetic import SyntheticScenes
+from clue_ros.scenes.instructions import SceneInstruction
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.rendering import render_folder
+from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.store import StoreMeta
 from clue_ros.scenes.user import SimulatedUser
 
@@ -49,6 +53,23 @@ def test_fewer_requests_are_the_first_of_more(
     assert kept.openings(8) == fresh.openings(8)
     assert kept.openings(COUNT) == SyntheticScenes(fresh.store.folder, 'test').openings(COUNT)
     assert kept.openings(COUNT)[:8] == fresh.openings(8)
+
+
+def test_scenes_that_yield_nothing_are_made_up_for_in_every_order_alike(
+    splits: dict[str, SyntheticScenes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = synthetic.select_instructions
+
+    def sparing(truths: Sequence[SceneTruth], seed: int, pairs: int) -> list[SceneInstruction]:
+        return [one for one in select(truths, seed, pairs) if one.scene % 3]
+
+    monkeypatch.setattr(synthetic, 'select_instructions', sparing)
+    folder = splits['test'].store.folder
+    kept = SyntheticScenes(folder, 'test')
+    kept.openings(COUNT)
+    for count in (0, 1, 5, 10, COUNT):
+        assert kept.openings(count) == SyntheticScenes(folder, 'test').openings(count)
+    assert kept.openings(0) == []
 
 
 def test_requests_are_balanced_and_their_truth_is_whole(splits: dict[str, SyntheticScenes]) -> None:

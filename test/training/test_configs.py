@@ -34,3 +34,11 @@ def test_paper_values_are_those_of_the_paper() -> None:
     decoder = load_settings(FOLDER / 'paligemma2-3b-decoder.yaml', DecoderSettings, {})
     assert (decoder.rank, decoder.alpha, decoder.dropout, decoder.rate) == (16, 32, 0.05, 1e-4)
     assert decoder.location_sigma == 0.0
+
+
+def test_the_cnn_goes_on_from_what_the_short_training_leaves() -> None:
+    cnn = load_settings(FOLDER / 'tiny-detector-cnn.yaml', DetectorSettings, {})
+    short = FOLDER / 'tiny-detector-short.yaml'
+    assert f'--out {cnn.loop.start}' in short.read_text(encoding='utf-8')
+    earlier = load_settings(short, DetectorSettings, {})
+    assert (cnn.rank, cnn.block) == (earlier.rank, earlier.block)

@@ -33,5 +33,7 @@ def dialog(clue: Clue, image: NDArray[np.uint8]) -> Dialog:
     replied = begun.with_exchange(turn.question, REPLY)
     turn = clue.step(image, replied, max_turns=1)
     if turn.status is not TurnStatus.GROUNDED:
-        raise InvalidRequestError('second turn', expected='a box', got=turn.error_message)
+        raise InvalidRequestError(
+            'second turn', expected='a box', got=turn.error_message or turn.status.name
+        )
     return replied

@@ -187,8 +187,8 @@ def _compare(task: str, typical: dict[str, float], counts: dict[str, int]) -> di
 def _images() -> Any:
     """Endless images that differ in one pixel.
 
-    No run meets one that was encoded before, and a random model asks about each what it asked about
-    the first: other noise may make it say something longer, or nothing that is a question.
+    No timed run meets one that was encoded before, and a random model asks about each what it asked
+    about the first: other noise may make it say something longer, or nothing that is a question.
     """
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     for number in itertools.count():

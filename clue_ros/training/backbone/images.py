@@ -72,6 +72,7 @@ class ImageBank:
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         key = str(device)
         if key not in self._resident:
+            # Copies: torch warns of maps that were opened for reading.
             self._resident[key] = (
                 torch.from_numpy(np.array(self.images)).to(device),
                 torch.from_numpy(np.array(self.masks)).to(device),
