@@ -44,6 +44,17 @@ class NotAvailableError(ClueError):
     code = ErrorCode.MODEL_NOT_READY
 
 
+class _SpunActionClient(ActionClient):  # type: ignore[misc]
+    """An action client that may be made while its node is spun.
+
+    rclpy's own joins its node before it has its lock: an executor that meets it in between dies.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._lock = threading.Lock()
+        super().__init__(*args, **options)
+
+
 class ClueClient:
     """Requests to a clue node.
 
@@ -59,7 +70,7 @@ class ClueClient:
         self._ground = node.create_client(Ground, f'{name}/ground', **options)
         self._reply = node.create_client(DialogTurn, f'{name}/dialog_turn', **options)
         self._cancel = node.create_client(CancelDialog, f'{name}/cancel_dialog', **options)
-        self._resolve = ActionClient(node, Resolve, f'{name}/resolve', **options)
+        self._resolve = _SpunActionClient(node, Resolve, f'{name}/resolve', **options)
         # Made last: announcements arrive in order, so a node that answers it knows the others, and
         # none of their answers is lost because the node does not know yet who asks.
         self._state = node.create_client(GetState, f'{name}/get_state', **options)
