@@ -124,6 +124,18 @@ def test_nobody_is_there(robot):
         nobody.ask('the cup')
 
 
+def test_an_executor_may_meet_the_client_while_it_is_made(robot, monkeypatch):
+    join, met = robot.node.add_waitable, []
+    # As a spinning thread does right after.
+    monkeypatch.setattr(
+        robot.node,
+        'add_waitable',
+        lambda one: (join(one), met.append(one.get_num_entities())),
+    )
+    ClueClient(robot.node, 'nobody')
+    assert met
+
+
 def test_a_node_that_dies_before_it_answers(ros, robot):
     from clue_ros.srv import Ground
 
