@@ -51,9 +51,8 @@ def attention_scores(
         float32[B, H, Tq, Tk]: near the cap half precision would step by a quarter.
     """
     batch, heads, rows, _ = query.shape
-    if query.device.type == 'cpu':
-        query, key = query.float(), key.float()
-    scores = (_stack(query, key) @ key.transpose(-1, -2)).float() * scaling
+    query, key = query.float(), key.float()
+    scores = _stack(query, key) @ key.transpose(-1, -2) * scaling
     if softcap is not None:
         scores = (scores / softcap).tanh() * softcap
     return scores.view(batch, heads, rows, -1)

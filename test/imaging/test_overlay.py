@@ -124,13 +124,15 @@ def test_numbers_are_those_that_a_reply_counts_by(monkeypatch):
     assert texts == ['1', '2']
 
 
+def badges(corners, canvas):
+    draw, places = ImageDraw.Draw(Image.new('RGB', canvas)), []
+    for corner in corners:
+        places.append(drawing.badge(draw, corner, '1 the mug', drawing.ORANGE, 16, canvas, places))
+    return places
+
+
 def test_labels_of_neighbours_do_not_cover_each_other():
-    canvas = Image.new('RGB', (400, 200))
-    draw, places = ImageDraw.Draw(canvas), []
-    for corner in ((50, 60), (80, 66), (20, 75), (300, 60), (390, 195)):
-        places.append(
-            drawing.badge(draw, corner, '1 the mug', drawing.ORANGE, 16, (400, 200), places)
-        )
+    places = badges(((50, 60), (80, 66), (20, 75), (300, 60), (390, 195)), (400, 200))
     for (left, top, right, bottom), other in itertools.combinations(places, 2):
         apart = right < other[0] or other[2] < left or bottom < other[1] or other[3] < top
         assert apart, (places, other)
@@ -141,22 +143,14 @@ def test_labels_of_neighbours_do_not_cover_each_other():
 
 
 def test_labels_at_the_lower_edge_move_up():
-    canvas = Image.new('RGB', (400, 200))
-    draw, places = ImageDraw.Draw(canvas), []
-    for corner in ((50, 150), (60, 190), (70, 195), (80, 199), (90, 300)):
-        places.append(
-            drawing.badge(draw, corner, '1 the mug', drawing.ORANGE, 16, (400, 200), places)
-        )
+    places = badges(((50, 150), (60, 190), (70, 195), (80, 199), (90, 300)), (400, 200))
     for (_, top, _, bottom), other in itertools.combinations(places, 2):
         assert bottom < other[1] or other[3] < top, (places, other)
     assert all(top >= 0 and bottom <= 200 for _, top, _, bottom in places)
 
 
 def test_labels_without_room_stay_on_the_canvas():
-    canvas = Image.new('RGB', (400, 30))
-    draw, places = ImageDraw.Draw(canvas), []
-    for _ in range(3):
-        places.append(drawing.badge(draw, (5, 5), 'here', drawing.RED, 16, (400, 30), places))
+    places = badges(3 * ((5, 5),), (400, 30))
     assert all(top >= 0 and bottom <= 30 for _, top, _, bottom in places)
 
 
