@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +15,14 @@ from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.evaluation.attention import attention_reader
 from clue_ros.evaluation.predict import detector_maps
+from clue_ros.model.checkpoint_config import CheckpointConfig
 from clue_ros.model.clue import Clue
+from clue_ros.model.registry import find_model
 from clue_ros.scenes.descriptions import Description
 from clue_ros.scenes.instructions import make_instructions
 from clue_ros.scenes.presets import SPLIT_SEEDS, SPLIT_SPAN
 from clue_ros.scenes.shipped import ShippedScenes
+from clue_ros.training.assemble import headlines
 
 
 @pytest.fixture(scope='module')
@@ -56,6 +60,12 @@ def test_the_measured_attention_is_what_the_gate_shows() -> None:
     shown = clue.detect(scene.image, sample.dialog).attention
     assert shown.max() == 1.0
     assert detector_maps(reader, [sample], table)[0] == pytest.approx(shown, abs=1e-4)
+
+
+def test_its_record_tells_the_quality_of_the_results_page() -> None:
+    results = headlines(Path(__file__).parents[2] / 'docs' / 'results')
+    measured = CheckpointConfig.read(find_model('tiny')).provenance.measured
+    assert {key: measured.get(key) for key in results} == results
 
 
 def test_shipped_scenes_are_in_no_split() -> None:
