@@ -5,7 +5,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-jazzy demo lint types build soak check-3b bench train-tiny clean
+.PHONY: help setup test test-jazzy demo lint types build soak check-3b bench train-tiny tiny-detector tiny-decoder clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,9 +43,12 @@ bench: setup ## time the engine against plain transformers (the node: python ben
 
 train-tiny: setup ## an embedded model like the shipped one, from nothing: about 6 hours; into runs/tiny; ARGS=--resume goes on
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
-	@$(BIN)/clue train detector --config config/training/tiny-detector.yaml --out runs/detector $(ARGS)
-	@$(BIN)/clue train decoder --config config/training/tiny-decoder.yaml --out runs/decoder $(ARGS)
+	@$(MAKE) --no-print-directory -j2 tiny-detector tiny-decoder
 	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone/backbone --detector runs/detector --decoder runs/decoder --second-look --gate weighed
+
+# Side by side, each on a core of its own.
+tiny-detector tiny-decoder: tiny-%:
+	@$(BIN)/clue train $* --config config/training/tiny-$*.yaml --out runs/$* $(ARGS)
 
 clean: ## remove what was built; .venv stays
 	@rm -rf build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis
