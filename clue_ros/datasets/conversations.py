@@ -22,7 +22,8 @@ _UNHELPFUL = ('that one', 'i am not sure', 'yes', 'the one over there', 'i do no
 _OPEN = 0.08  # the question is open
 _CONFIRM = 0.12  # one object is offered first
 _REJECTED = 0.08  # none of those offered is meant
-_NOISY = 0.25  # replies with a recogniser's mistakes
+NOISY = 0.25
+"""Share of the training dialogs whose replies have a recogniser's mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,41 @@ def composed_question(truth: SceneTruth, fitting: Sequence[int]) -> Question | N
     )
 
 
+def finished(
+    truth: SceneTruth,
+    request: str,
+    fitting: Sequence[int],
+    target: int,
+    rng: np.random.Generator,
+    *,
+    noisy: float = NOISY,
+) -> Conversation | None:
+    """A dialog to its end: mostly the target is known then, sometimes nothing in view is meant.
+
+    Args:
+        truth: the scene.
+        request: what was asked for at first.
+        fitting: the objects that it fits, several.
+        target: the one that is meant.
+        rng: of everything random.
+        noisy: probability that the replies have a recogniser's mistakes.
+
+    Returns:
+        None where no words separate the objects.
+    """
+    if rng.random() < _REJECTED:
+        return rejected(truth, request, fitting, rng, noisy=noisy)
+    return settled(truth, request, fitting, target, rng, noisy=noisy)
+
+
 def settled(
-    truth: SceneTruth, request: str, fitting: Sequence[int], target: int, rng: np.random.Generator
+    truth: SceneTruth,
+    request: str,
+    fitting: Sequence[int],
+    target: int,
+    rng: np.random.Generator,
+    *,
+    noisy: float = NOISY,
 ) -> Conversation | None:
     """A dialog at whose end the target is known; None where it cannot be asked for in words.
 
@@ -62,7 +96,7 @@ def settled(
     fit several ("the large mug" of two large ones): then a yes settles nothing, and the dialog goes
     on among those that they fit.
     """
-    user = _user(truth, target, fitting, rng)
+    user = _user(truth, target, fitting, rng, noisy)
     draw = rng.random()
     dialog, left = Dialog(request), tuple(fitting)
     if draw < _OPEN:
@@ -87,10 +121,15 @@ def settled(
 
 
 def rejected(
-    truth: SceneTruth, request: str, fitting: Sequence[int], rng: np.random.Generator
+    truth: SceneTruth,
+    request: str,
+    fitting: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    noisy: float = NOISY,
 ) -> Conversation | None:
     """A dialog in which none of the objects in view is meant."""
-    user = _user(truth, None, None, rng)
+    user = _user(truth, None, None, rng, noisy)
     return _after(Dialog(request), composed_question(truth, fitting), user, ())
 
 
@@ -103,7 +142,7 @@ def unsettled(
         offered = int(rng.choice(others))
         offer = composed_question(truth, (offered,))
         rest = _left_after(truth, offer, fitting, target)
-        user = _user(truth, target, fitting, rng)
+        user = _user(truth, target, fitting, rng, NOISY)
         if len(rest) > 1:
             return _after(Dialog(request), offer, user, rest)
     question = composed_question(truth, fitting)
@@ -111,11 +150,6 @@ def unsettled(
         return None
     reply = str(rng.choice(_UNHELPFUL))
     return Conversation(Dialog(request).with_exchange(question, reply), tuple(fitting))
-
-
-def is_rejection(rng: np.random.Generator) -> bool:
-    """Whether the next training dialog shall end with nothing fitting."""
-    return bool(rng.random() < _REJECTED)
 
 
 def _left_after(
@@ -142,12 +176,13 @@ def _user(
     target: int | None,
     context: Sequence[int] | None,
     rng: np.random.Generator,
+    noisy: float,
 ) -> SimulatedUser:
     return SimulatedUser(
         truth,
         target,
         seed=int(rng.integers(2**31)),
-        noisy=bool(rng.random() < _NOISY),
+        noisy=bool(rng.random() < noisy),
         context=context,
     )
 

@@ -14,8 +14,7 @@ from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import InvalidRequestError
 from clue_ros.datasets.conversations import (
     Conversation,
-    is_rejection,
-    rejected,
+    finished,
     settled,
     unsettled,
 )
@@ -109,10 +108,7 @@ class SyntheticScenes:
                 continue
             truth, fitting = self.truths[opening.scene], opening.fitting
             assert opening.target is not None
-            if is_rejection(rng):
-                held = rejected(truth, opening.instruction, fitting, rng)
-            else:
-                held = settled(truth, opening.instruction, fitting, opening.target, rng)
+            held = finished(truth, opening.instruction, fitting, opening.target, rng)
             if held is not None:
                 samples.append(self._later(opening, held))
         return samples

@@ -74,7 +74,7 @@ SIZE_NAMES: tuple[str, ...] = tuple(SIZE_SCALES)
 MATERIALS: tuple[str, ...] = ('matte', 'satin', 'glossy')
 PATTERNS: tuple[str, ...] = ('plain', 'grain', 'bands', 'dots')
 
-# Colour-kind pairs that no standard scene contains; half of the shifted scenes contain one.
+# Colour-kind pairs that no standard scene contains; four in five shifted scenes contain one.
 HELD_OUT_PAIRS: frozenset[tuple[str, str]] = frozenset(
     {
         ('red', 'bottle'),

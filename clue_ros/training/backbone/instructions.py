@@ -14,13 +14,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ClueError
+from clue_ros.datasets.conversations import finished
 from clue_ros.scenes.instructions import Instruction, make_instructions
-from clue_ros.scenes.questions import ideal_question
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.store import SceneStore
-from clue_ros.scenes.user import SimulatedUser
 
 DIALOG = 'dialog'
 """Phrase type of a request that was asked back about and answered."""
@@ -84,18 +82,16 @@ def _draw(truth: SceneTruth, *, seed: int, per_scene: int) -> str:
 def _answered(
     truth: SceneTruth, made: Sequence[Instruction], seed: int
 ) -> list[list[str | list[int]]]:
-    """Ambiguous requests with a question and its answer: as a whole they fit one object."""
+    """Ambiguous requests with questions and replies: as a whole they fit one object or none."""
     rng = np.random.default_rng((seed, truth.seed, 5))
     ambiguous = {item.referents: item for item in made if item.ambiguous}
     found: list[list[str | list[int]]] = []
     for referents, item in list(ambiguous.items())[:DIALOGS_PER_SCENE]:
-        question = ideal_question(truth, referents)
         target = int(rng.choice(referents))
-        user = SimulatedUser(truth, target, seed=int(rng.integers(2**31)), context=referents)
-        answer = user.answer(question.text) if question else None
-        if question and answer:
-            dialog = Dialog(item.text).with_exchange(question, answer)
-            found.append([dialog.linearise(), item.phrase, DIALOG, [target]])
+        # Misspelt sides would not be turned round in a mirrored picture.
+        held = finished(truth, item.text, referents, target, rng, noisy=0.0)
+        if held is not None:
+            found.append([held.dialog.linearise(), item.phrase, DIALOG, list(held.left)])
     return found
 
 

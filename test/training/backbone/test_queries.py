@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from clue_ros.core.locations import decode_box, parse_output
+from clue_ros.scenes.catalogue import COLOUR_NAMES, HELD_OUT_PAIRS
 from clue_ros.training.backbone.instructions import DIALOG, Request
 from clue_ros.training.backbone.queries import View, draw_query, mirrored
 
@@ -69,6 +70,16 @@ def test_answers_are_true(flipped: bool) -> None:
         assert centres == sorted(centres)
     expected = {'detect', 'plain', 'everything', 'dialog', 'describe', 'count', 'exists'}
     assert expected | {'colour', 'caption'} == set(seen)
+
+
+def test_what_is_held_out_is_never_named() -> None:
+    """Red things in view, bottles among the kinds: "red bottle" would be learned as absent."""
+    view, rng = _view(), np.random.default_rng(0)
+    colours = {COLOUR_NAMES[colour] for colour in view.colours}
+    held_out = [f'{colour} {kind}' for colour, kind in HELD_OUT_PAIRS if colour in colours]
+    assert held_out
+    texts = [draw_query(view, rng).text for _ in range(4000)]
+    assert not [text for text in texts if any(name in text for name in held_out)]
 
 
 def test_attributes_decide_what_plain_phrases_fit() -> None:
