@@ -57,15 +57,17 @@ class Decoder:
 
     def _decode(self, work: Work, dialog: Dialog, grammar: Grammar, stage: str) -> Decoded:
         work.check()
+        batch = self.prompt(dialog)
         with work.clock.stage(stage), self._adapters.active(DECODER):
             return decode(
                 self._backbone,
                 work.view.features,
-                self.prompt(dialog),
+                batch,
                 grammar,
                 max_new_tokens=MAX_QUESTION_TOKENS,
                 on_token=_words_only(work.on_token),
                 cancel=work.cancel,
+                begun=work.take(batch),
             )
 
 

@@ -15,7 +15,7 @@ from clue_ros.model.backbone import Backbone
 from clue_ros.model.grammar import Grammar
 from clue_ros.model.head import head_logits, location_logits
 from clue_ros.model.kv_cache import KeyValueCache
-from clue_ros.model.prefix import run_blocks, run_step
+from clue_ros.model.prefix import Begun, run_blocks, run_step
 from clue_ros.model.prompt import PromptBatch
 from clue_ros.model.walks import Scope
 
@@ -43,6 +43,7 @@ def decode(
     cancel: Cancel | None = None,
     keep_logits: bool = False,
     compiled: bool = False,
+    begun: Begun | None = None,
 ) -> Decoded:
     """Decodes the suffix of one prompt.
 
@@ -56,6 +57,7 @@ def decode(
         cancel: looked at before every token.
         keep_logits: also return the logits.
         compiled: see :func:`decode_batch`.
+        begun: see :func:`decode_batch`.
 
     Raises:
         CanceledError: ``cancel`` was set.
@@ -76,6 +78,7 @@ def decode(
         cancel=cancel,
         keep_logits=keep_logits,
         compiled=compiled,
+        begun=begun,
     )[0]
 
 
@@ -91,6 +94,7 @@ def decode_batch(
     cancel: Cancel | None = None,
     keep_logits: bool = False,
     compiled: bool = False,
+    begun: Begun | None = None,
 ) -> list[Decoded]:
     """Decodes the suffixes of several prompts together, each by its own walk of the grammar.
 
@@ -105,6 +109,8 @@ def decode_batch(
         keep_logits: also return the logits.
         compiled: run the steps after the prefix through ``torch.compile``; for CUDA, where
             launching kernels takes longer than running them. The first use compiles for a while.
+        begun: a pass over these prompts with the same adapter to go on with, instead of a new one;
+            its cache has room for ``max_new_tokens``.
 
     Raises:
         CanceledError: ``cancel`` was set.
@@ -122,8 +128,11 @@ def decode_batch(
         for _ in range(batch.input_ids.shape[0])
     ]
     _check(cancel)
-    cache = KeyValueCache(batch, blocks=backbone.blocks, capacity=max_new_tokens)
-    hidden = run_blocks(backbone, features, batch, cache=cache, last_only=True)
+    if begun is None:
+        cache = KeyValueCache(batch, blocks=backbone.blocks, capacity=max_new_tokens)
+    else:
+        cache = begun.cache
+    hidden = run_blocks(backbone, features, batch, cache=cache, last_only=True, begun=begun)
     for count in range(1, max_new_tokens + 1):
         open_rows = [row for row, answer in enumerate(answers) if not answer.walk.finished]
         logits = {

@@ -13,15 +13,12 @@ from clue_ros.core.instruction import strip_verb
 from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import DECODER, DETECTOR, Prompts
+from clue_ros.model.decoding import MAX_NEW_TOKENS
 from clue_ros.model.detector_heads import MapHead, YesNoHead
-from clue_ros.model.prefix import run_blocks
+from clue_ros.model.kv_cache import KeyValueCache
+from clue_ros.model.prefix import Begun, run_blocks
 from clue_ros.model.prompt import Prompt, PromptBatch, QueryTokens, build_prompt, collate
-from clue_ros.model.readout import (
-    AttentionReadout,
-    attention_entering,
-    check_readable,
-    read_attention,
-)
+from clue_ros.model.readout import AttentionReadout, attention_entering, check_readable
 from clue_ros.model.variants import Variant
 
 __all__ = ['DECODER', 'DETECTOR', 'Detection', 'Detector', 'query_prompt']
@@ -35,11 +32,13 @@ class Detection:
         logits: float32 (B,), before calibration.
         attention: float32 (B, rows, cols) in [0, 1], or None where the detector reads none.
         raw: float32 (B, N), the same before it is scaled: v of eq. (2), sums to about 1.
+        begun: the pass of it, where it was to be kept.
     """
 
     logits: Tensor
     attention: Tensor | None = None
     raw: Tensor | None = None
+    begun: Begun | None = None
 
 
 class Detector:
@@ -91,7 +90,8 @@ class Detector:
         self.prompts = prompts
         self.head = head
         self.reads_map = looks or head is not None
-        self.adapter = DECODER if variant.tuned == 'decoder' else DETECTOR
+        self.shares_pass = variant.tuned == 'decoder'
+        self.adapter = DECODER if self.shares_pass else DETECTOR
         self._yes_no = YesNoHead(backbone) if variant.output == 'answer' else None
 
     def text_of(self, dialog: Dialog) -> str:
@@ -108,19 +108,26 @@ class Detector:
         """Prompts as one batch."""
         return collate(self.backbone, prompts)
 
-    def __call__(self, features: Tensor, batch: PromptBatch) -> Detection:
+    def __call__(self, features: Tensor, batch: PromptBatch, *, keep: bool = False) -> Detection:
         """Judge a batch.
 
         Args:
             features: float (B or 1, N, D) image features.
             batch: prompts of :meth:`prompt`.
+            keep: keep the pass of a variant that ``shares_pass``, for adapter B to go on with.
         """
         name = self.adapter if self.adapter in self.adapters.names else None
         with self.adapters.active(name):
-            if self.head is not None:
-                seen = read_attention(self.backbone, features, batch, self.block)
-                return Detection(self.head(seen.map[:, None]), seen.map, seen.raw)
-            return self._answer(features, batch)
+            if self.head is None:
+                return self._answer(features, batch)
+            check_readable(self.backbone, batch, self.block)
+            cache = None
+            if keep and self.shares_pass:
+                cache = KeyValueCache(batch, blocks=self.backbone.blocks, capacity=MAX_NEW_TOKENS)
+            hidden = run_blocks(self.backbone, features, batch, upto=self.block, cache=cache)
+            seen = attention_entering(self.backbone, hidden, batch, self.block)
+            begun = None if cache is None else Begun(batch, self.block, hidden, cache)
+            return Detection(self.head(seen.map[:, None]), seen.map, seen.raw, begun)
 
     def _answer(self, features: Tensor, batch: PromptBatch) -> Detection:
         """The verdict of a variant that answers, with the map of the same pass if it looks."""

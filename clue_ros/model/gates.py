@@ -75,7 +75,9 @@ class DetectorGate:
         text = self._detector.text_of(dialog)
         with work.clock.stage('detect'):
             batch = self._detector.collate([self._detector.prompt(text)])
-            seen = self._detector(work.view.features, batch)
+            seen = self._detector(work.view.features, batch, keep=True)
+            if seen.begun is not None:
+                work.keep(seen.begun)
             probability = self._calibration.probability(float(seen.logits[0]))
             attention = NO_ATTENTION
             if seen.attention is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -15,6 +16,23 @@ from clue_ros.model.kv_cache import FilledKeys, KeyValueCache
 from clue_ros.model.masks import prefix_mask, step_mask
 from clue_ros.model.projections import Rotary, project_keys, project_values
 from clue_ros.model.prompt import PromptBatch
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A pass over prompts that has come to a block, from where a decoding may go on, once.
+
+    Attributes:
+        batch: the prompts.
+        block: zero-based index of the block that comes next.
+        hidden: float[B, T, D], the states that enter it.
+        cache: keys and values of the blocks before it, with room for the answer.
+    """
+
+    batch: PromptBatch
+    block: int
+    hidden: Tensor
+    cache: KeyValueCache
 
 
 def embed(backbone: Backbone, features: Tensor, batch: PromptBatch) -> Tensor:
@@ -55,6 +73,7 @@ def run_blocks(
     cache: KeyValueCache | None = None,
     last_only: bool = False,
     entering: Callable[[int, Tensor], None] | None = None,
+    begun: Begun | None = None,
 ) -> Tensor:
     """Runs blocks 0 .. ``upto`` - 1 over image, prefix and suffix.
 
@@ -67,6 +86,7 @@ def run_blocks(
         last_only: return the last real token only, for which alone the final block then computes
             its query, output projection and MLP.
         entering: is told the index of every block before it runs, and the states that enter it.
+        begun: go on with this pass over the same prompts, whose cache then is ``cache``.
 
     Returns:
         float[B, T, D] hidden states after the last block that ran, before the final norm, or
@@ -78,11 +98,11 @@ def run_blocks(
     count = backbone.blocks if upto is None else upto
     if not 0 <= count <= backbone.blocks:
         raise InvalidRequestError('no such block', expected=f'0 to {backbone.blocks}', got=upto)
-    hidden = embed(backbone, features, batch)
+    hidden = embed(backbone, features, batch) if begun is None else begun.hidden
     rotary = rotate_at(backbone, hidden, batch.positions)
     masks = {window: prefix_mask(batch, window) for window in set(backbone.windows)}
     whole = max(0, count - 1) if last_only else count
-    for index in range(whole):
+    for index in range(0 if begun is None else begun.block, whole):
         if entering is not None:
             entering(index, hidden)
         mask = masks[backbone.windows[index]]

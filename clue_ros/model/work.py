@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import torch
 
 from clue_ros.core.errors import CanceledError
 from clue_ros.model.decoding import Cancel
+from clue_ros.model.prefix import Begun
+from clue_ros.model.prompt import PromptBatch
 from clue_ros.model.stopwatch import Stopwatch
 from clue_ros.model.view import View
 
@@ -28,6 +32,17 @@ class Work:
     cancel: Cancel | None = None
     on_token: Callable[[str], None] | None = None
     second_look: bool = False
+    _begun: list[Begun] = field(default_factory=list, repr=False)
+
+    def keep(self, begun: Begun) -> None:
+        """Leave a pass of adapter B for whoever decodes the same prompt."""
+        self._begun[:] = [begun]
+
+    def take(self, batch: PromptBatch) -> Begun | None:
+        """The pass that was left over this prompt, once: decoding goes on in its cache."""
+        if self._begun and torch.equal(self._begun[0].batch.input_ids, batch.input_ids):
+            return self._begun.pop()
+        return None
 
     def check(self) -> None:
         """Stop here where the caller has cancelled.

@@ -7,12 +7,18 @@ import torch
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import CheckpointError, InvalidRequestError
+from clue_ros.model import prefix
 from clue_ros.model.adapters import Adapters, lora_config
+from clue_ros.model.block import run_block
+from clue_ros.model.calibration import Calibration
 from clue_ros.model.checkpoint_config import Prompts
+from clue_ros.model.decoder import Decoder
 from clue_ros.model.detector import DECODER, DETECTOR, Detector
 from clue_ros.model.detector_heads import MapHead, YesNoHead
+from clue_ros.model.gates import DetectorGate
 from clue_ros.model.prefix import run_blocks
 from clue_ros.model.prompt import build_prompt
+from clue_ros.model.reading import Reading
 from clue_ros.model.readout import read_attention
 from clue_ros.model.variants import VARIANTS, variant_of
 
@@ -161,6 +167,37 @@ def test_the_joint_variant_reads_with_the_decoders_adapter(backbone, image):
         for parameter in adapters.parameters(DECODER):
             torch.nn.init.normal_(parameter, std=0.3)
         assert not torch.allclose(before, detector(features, batch).attention)
+
+
+def test_deciding_costs_a_joint_model_no_block_of_its_own(
+    backbone, make_adapters, work, monkeypatch
+):
+    """What the detector ran is not run again: the decoder goes on from block k."""
+    adapters, dialog = make_adapters(backbone), Dialog('please get the mug')
+    detector = make_detector(backbone, 'joint', adapters)
+    gate = DetectorGate(detector, Calibration(temperature=1.0, threshold=0.5))
+    decoder = Decoder(backbone, adapters, Prompts())
+    ran: list[int] = []
+
+    def counted(layer, hidden, rotary, mask, cache, block):
+        if hidden.shape[1] > 1 or block == backbone.blocks - 1:
+            ran.append(block)
+        return run_block(layer, hidden, rotary, mask, cache, block)
+
+    with torch.inference_mode():
+        alone = decoder.choose(work, dialog)
+        other = decoder.choose(work, Dialog('get the bowl'))
+        monkeypatch.setattr(prefix, 'run_block', counted)
+        gate.decide(work, dialog, Reading(phrase='mug'))
+        assert ran == list(range(BLOCK))
+        assert decoder.choose(work, Dialog('get the bowl')) == other
+        ran.clear()
+        assert decoder.choose(work, dialog) == alone
+        assert ran[: backbone.blocks - BLOCK] == list(range(BLOCK, backbone.blocks))
+        assert 0 not in ran
+        # Its cache is spent: the next answer has a pass of its own.
+        assert decoder.choose(work, dialog) == alone
+        assert 0 in ran
 
 
 def test_the_detector_reads_request_and_dialog(backbone):
