@@ -67,7 +67,12 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from clue_ros.model.checkpoint_config import CONFIG_NAME, CheckpointConfig
+    from clue_ros.model.checkpoint_config import (
+        BACKBONE_RECORD,
+        CONFIG_NAME,
+        EMBEDDED_BACKBONE,
+        CheckpointConfig,
+    )
     from clue_ros.model.loading import check_folder
     from clue_ros.model.registry import find_model
 
@@ -78,6 +83,9 @@ def _info(args: argparse.Namespace) -> int:
         print('stock weights: gate detections, composed questions, nothing trained by this package')
         return 0
     print(CheckpointConfig.read(folder).to_json(), end='')
+    record = folder / EMBEDDED_BACKBONE / BACKBONE_RECORD
+    if record.is_file():
+        print(f'backbone: {record.read_text("utf-8")}', end='')
     return 0
 
 

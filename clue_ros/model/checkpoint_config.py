@@ -19,6 +19,8 @@ from clue_ros.model.variants import VARIANTS
 FORMAT_VERSION = 1
 CONFIG_NAME = 'clue.json'
 EMBEDDED_BACKBONE = 'backbone'
+BACKBONE_RECORD = 'provenance.json'
+"""What ``clue train backbone`` leaves beside the weights."""
 """Value of ``CheckpointConfig.backbone`` for weights that lie inside the checkpoint."""
 
 DETECTOR, DECODER = 'detector', 'decoder'

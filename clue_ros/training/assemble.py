@@ -15,6 +15,7 @@ from clue_ros.model.adapters import Adapters
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint import save_checkpoint
 from clue_ros.model.checkpoint_config import (
+    BACKBONE_RECORD,
     EMBEDDED_BACKBONE,
     CheckpointConfig,
     Prompts,
@@ -25,7 +26,6 @@ from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.loading import resolve_source
 from clue_ros.model.settings import Settings, check_served
 from clue_ros.model.variants import middle_block
-from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.detector_result import HEAD
 from clue_ros.training.record import check_backbone, read_record
 
@@ -177,7 +177,7 @@ def _head(folder: Path) -> MapHead | None:
 
 def _backbone_record(folder: Path) -> dict[str, Any]:
     """What ``clue train backbone`` left beside the weights; nothing for weights from elsewhere."""
-    path = folder / PROVENANCE
+    path = folder / BACKBONE_RECORD
     record = _json_of(path) if path.is_file() else {}
     return {**record, 'measured': record.get('validation', {})}
 

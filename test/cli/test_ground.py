@@ -200,6 +200,10 @@ def test_model_check_info_and_list(model, tmp_path, capsys):
     assert 'sound' in capsys.readouterr().out
     assert main(['model', 'info', model]) == 0
     assert '"gate": "detections"' in capsys.readouterr().out
+    assert main(['model', 'info', 'tiny']) == 0
+    told = capsys.readouterr().out
+    assert 'dialog_test_success' in told
+    assert 'attention of the middle blocks was supervised' in told
     assert main(['model', 'list']) == 0
     assert 'paligemma2-3b-mix-448' in capsys.readouterr().out
     assert main(['model', 'check', str(tmp_path)]) == 1

@@ -16,11 +16,11 @@ from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerB
 from clue_ros.core.errors import CheckpointError
 from clue_ros.evaluation.provenance import command, git_revision
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import BACKBONE_RECORD
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.settings import as_mapping
 
-PROVENANCE = 'provenance.json'
 _NOTE = (
     'Trained from nothing on rendered scenes. The vision tower was first supervised densely (kind, '
     'colour, size, box and relations of every patch), and the attention of the middle blocks was '
@@ -54,7 +54,7 @@ def publish_backbone(
     copy.set_attn_implementation({'text_config': 'eager', 'vision_config': 'sdpa'})
     copy.to(torch.bfloat16).save_pretrained(part)
     tokenizer.save_pretrained(part)
-    (part / PROVENANCE).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    (part / BACKBONE_RECORD).write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
     old = folder.with_name(f'.{folder.name}.old')
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -116,7 +116,7 @@ def provenance(
         'settings': as_mapping(settings),
     }
     if settings.start:
-        record['start'] = json.loads((Path(settings.start) / PROVENANCE).read_text('utf-8'))
+        record['start'] = json.loads((Path(settings.start) / BACKBONE_RECORD).read_text('utf-8'))
     return record
 
 

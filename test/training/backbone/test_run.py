@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from clue_ros.core.errors import CheckpointError, ClueError, SettingsError
 from clue_ros.model.backbone import Backbone
+from clue_ros.model.checkpoint_config import BACKBONE_RECORD
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.configuration import BackboneSettings
 from clue_ros.training.backbone.images import banked_seeds
-from clue_ros.training.backbone.publish import PROVENANCE
 from clue_ros.training.backbone.run import open_workshop, run
 from clue_ros.training.backbone.supplies import prepare
 from clue_ros.training.settings import load_settings
@@ -64,7 +64,7 @@ def test_it_leaves_a_model_its_curves_and_its_origin(whole: Path) -> None:
         assert (whole / stage / 'curve.png').stat().st_size > 0
         rows = (whole / stage / 'curve.jsonl').read_text().splitlines()
         assert all(torch.isfinite(torch.tensor(json.loads(row)['loss'])) for row in rows)
-    record = json.loads((whole / 'backbone' / PROVENANCE).read_text())
+    record = json.loads((whole / 'backbone' / BACKBONE_RECORD).read_text())
     assert record['stages'] == {'dense': 4, 'align': 4, 'refine': 2, 'official': 2}
     assert 'supervised' in record['note']
     assert record['validation']['n_kind_accuracy'] == 6
@@ -147,7 +147,7 @@ def test_a_training_goes_on_from_a_published_backbone(
     expected = _weights(start)
     for name, value in _weights(tmp_path / 'idle' / 'backbone').items():
         torch.testing.assert_close(value, expected[name], msg=name)
-    record = json.loads((tmp_path / 'idle' / 'backbone' / PROVENANCE).read_text())
+    record = json.loads((tmp_path / 'idle' / 'backbone' / BACKBONE_RECORD).read_text())
     assert record['start']['stages'] == {'dense': 4, 'align': 4, 'refine': 2, 'official': 2}
 
     other = dataclasses.replace(settings.shape, hidden=48)
