@@ -41,7 +41,7 @@ check-3b: setup ## PaliGemma2-3B-448 with random weights on this machine: 8 GB o
 bench: setup ## time the engine against plain transformers (the node: python bench/node.py)
 	@$(BIN)/clue bench $(ARGS)
 
-train-tiny: setup ## an embedded model like the shipped one, from nothing: about 6 hours; into runs/tiny; ARGS=--resume goes on
+train-tiny: setup ## an embedded model like the shipped one, from nothing: about 5 hours; into runs/tiny; ARGS=--resume goes on
 	@$(BIN)/clue train backbone --config config/training/tiny-backbone.yaml --out runs/backbone $(ARGS)
 	@$(MAKE) --no-print-directory -j2 tiny-detector tiny-decoder
 	@$(BIN)/clue model assemble runs/tiny --backbone runs/backbone/backbone --detector runs/detector --decoder runs/decoder --second-look --gate weighed
