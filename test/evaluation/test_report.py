@@ -110,6 +110,12 @@ def test_latency_has_a_table_of_its_own(tmp_path):
     assert page.count(' | 104 | 166 | 318 |') == 2
 
 
+def test_no_result_names_a_place_on_the_machine_that_made_it():
+    for path in (Path(__file__).parents[2] / 'docs' / 'results').glob('*.json'):
+        command = json.loads(path.read_text('utf-8')).get('command', '')
+        assert not re.search(r'(?:^|[\s=])/', command), path.name
+
+
 def test_the_page_of_this_repository_is_made_from_its_results(tmp_path):
     results = Path(__file__).parents[2] / 'docs' / 'results'
     write_report(results, tmp_path / 'results.md')
