@@ -14,12 +14,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from clue_ros.core.boxes import iou
+from clue_ros.core.boxes import Box, iou
 from clue_ros.core.dialog import Dialog
-from clue_ros.core.errors import (
-    ErrorCode,
-    InvalidRequestError,
-)
+from clue_ros.core.errors import ErrorCode, InvalidRequestError
 from clue_ros.core.turn import Turn
 from clue_ros.datasets.synthetic import SceneSample, SyntheticScenes
 from clue_ros.evaluation.judge import Judge
@@ -133,8 +130,9 @@ def play(clue: Clue, scenes: SyntheticScenes, sample: SceneSample, match: Match)
     """One dialog from the request to its end."""
     truth = scenes.truths[sample.scene]
     image = sample.load_image()
-    user = make_user(truth, sample, noisy=match.noisy)
-    judge = Judge(truth, sample.fitting, sample.target)
+    any_will_do = match.indifferent and bool(sample.ambiguous)
+    user = make_user(truth, sample, noisy=match.noisy, indifferent=any_will_do)
+    judge = Judge(truth, sample.fitting, None if any_will_do else sample.target)
     dialog, times = sample.dialog, []
     while True:
         began = time.perf_counter()
@@ -143,15 +141,18 @@ def play(clue: Clue, scenes: SyntheticScenes, sample: SceneSample, match: Match)
         if turn.question is None:
             break
         reply = user.respond(turn.question.text)
-        judge.hear(turn.question.text, dialog, reply)
+        judge.hear(turn.question.text, reply)
         try:
             dialog = dialog.with_exchange(turn.question, reply.text or NOT_UNDERSTOOD)
         except InvalidRequestError:
             break  # a question that no dialog can hold: too long, or no words
-    return _outcome(sample, turn, dialog, judge, times)
+    wanted = sample.referents if any_will_do else (sample.box,) if sample.box else ()
+    return _outcome(sample, wanted, turn, dialog, judge, times)
 
 
-def make_user(truth: SceneTruth, sample: SceneSample, *, noisy: bool) -> SimulatedUser:
+def make_user(
+    truth: SceneTruth, sample: SceneSample, *, noisy: bool, indifferent: bool = False
+) -> SimulatedUser:
     """The user of one sample: its manner is drawn from the scene's seed.
 
     Where nothing fits the request, the user has no object in mind and turns everything down.
@@ -162,11 +163,17 @@ def make_user(truth: SceneTruth, sample: SceneSample, *, noisy: bool) -> Simulat
         seed=truth.seed,
         noisy=noisy,
         context=None if sample.target is None else sample.fitting,
+        indifferent=indifferent,
     )
 
 
 def _outcome(
-    sample: SceneSample, turn: Turn, dialog: Dialog, judge: Judge, times: Sequence[float]
+    sample: SceneSample,
+    wanted: Sequence[Box],
+    turn: Turn,
+    dialog: Dialog,
+    judge: Judge,
+    times: Sequence[float],
 ) -> Outcome:
     found = turn.grounding
     opening: Opening = 'absent' if sample.absent else 'ambiguous' if sample.ambiguous else 'clear'
@@ -177,7 +184,7 @@ def _outcome(
         phrase_type=sample.phrase_type,
         verdicts=tuple(judge.verdicts),
         replies=tuple(exchange.reply for exchange in dialog.exchanges),
-        overlap=iou(found.box, sample.box) if found and sample.box else 0.0,
+        overlap=max((iou(found.box, box) for box in wanted), default=0.0) if found else 0.0,
         grounded=found is not None,
         rejected=turn.error_code is ErrorCode.NO_OBJECT,
         forced=bool(found and found.forced),

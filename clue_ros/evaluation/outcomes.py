@@ -12,6 +12,7 @@ from clue_ros.evaluation.metrics import ratio, with_intervals
 
 Opening = Literal['ambiguous', 'clear', 'absent']
 OVERLAP_NEEDED = 0.5
+_GOOD_OF_ALL = 'good_of_all_questions'
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Verdict:
         text: the question.
         answerable: the person could answer it.
         discriminating: its answer depends on which of the fitting objects is meant.
-        repeated: it was asked before in this dialog.
+        repeated: this dialog offered the same objects before, or its replies tell the answer.
     """
 
     text: str
@@ -40,7 +41,8 @@ class Outcome:
         opening: what the truth says about the request.
         verdicts: the questions in order.
         replies: the answers in order.
-        overlap: IoU of the box with the meant object; 0 without a box.
+        overlap: IoU of the box with the meant object, or with the one that it fits best where any
+            will do; 0 without a box.
         grounded: the dialog ended with a box.
         rejected: it ended with the statement that nothing fits.
         forced: the box came from a stopping rule.
@@ -61,8 +63,13 @@ class Outcome:
 
     @property
     def success(self) -> bool:
-        """The meant object was found (IoU >= 0.5)."""
+        """The meant object, or one that will do, was found (IoU >= 0.5)."""
         return self.grounded and self.overlap >= OVERLAP_NEEDED
+
+    @property
+    def good_questions(self) -> int:
+        """How many could be answered and told the fitting objects apart."""
+        return sum(verdict.answerable and verdict.discriminating for verdict in self.verdicts)
 
 
 def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -72,6 +79,8 @@ def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     ``questions`` mean per such dialog; ``needless`` share of clear openings with a question;
     ``missed`` share of ambiguous ones without; ``unanswerable``, ``repeated``, ``good_questions``
     (answerable and discriminating) shares of the questions put to ambiguous requests;
+    ``good_of_all_questions`` the same share of the questions put to any request, of which those
+    about one object or none cannot discriminate;
     ``absent_rejected`` share of absent requests that end with the statement that nothing fits (a
     dialog that breaks down states no such thing), ``false_box`` with a box; ``absent_asked`` share
     of them with a question.
@@ -83,6 +92,16 @@ def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         scores = with_intervals([outcome.scene for outcome in present], _Shares(present))
         scores['latency'] = latency(present)
         scores['by_phrase_type'] = _by_phrase_type(present)
+    intervals = scores.setdefault('intervals', {})
+    if outcomes:
+        good = np.array([outcome.good_questions for outcome in outcomes])
+        asked = np.array([len(outcome.verdicts) for outcome in outcomes])
+        every = with_intervals(
+            [outcome.scene for outcome in outcomes],
+            lambda at: {_GOOD_OF_ALL: ratio(float(good[at].sum()), float(asked[at].sum()))},
+        )
+        scores[_GOOD_OF_ALL] = every[_GOOD_OF_ALL]
+        intervals.update(every['intervals'])
     scores['absent_n'] = len(absent)
     if absent:
         columns = {
@@ -95,7 +114,7 @@ def dialog_scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             lambda at: {name: float(values[at].mean()) for name, values in columns.items()},
         )
         scores |= {name: shares[name] for name in columns}
-        scores.setdefault('intervals', {}).update(shares['intervals'])
+        intervals.update(shares['intervals'])
     else:
         scores |= dict.fromkeys(('absent_rejected', 'false_box', 'absent_asked'), float('nan'))
     return scores
@@ -140,9 +159,7 @@ class _Shares:
                 [sum(getattr(v, name) is wanted for v in outcome.verdicts) for outcome in outcomes]
             )
 
-        good = np.array(
-            [sum(v.answerable and v.discriminating for v in o.verdicts) for o in outcomes]
-        )
+        good = np.array([outcome.good_questions for outcome in outcomes])
         success = np.array([outcome.success for outcome in outcomes])
         everyone = np.ones(len(outcomes))
         self._ratios: Mapping[str, tuple[Any, Any]] = {

@@ -78,11 +78,14 @@ class Match:
         player: a name of ``PLAYERS``.
         settings: changes to the engine's settings, such as ``{'asker': 'free'}``.
         noisy: the user's replies hold fillers and recogniser's typos.
+        indifferent: who is asked about an ambiguous request takes any object that fits it, so that
+            the box of any of them is a success.
     """
 
     player: str = 'own'
     settings: tuple[tuple[str, str], ...] = ()
     noisy: bool = False
+    indifferent: bool = False
 
 
 def standard_matches(
@@ -109,6 +112,7 @@ def standard_matches(
     matches = {
         'own': (Match(), count),
         'noisy': (Match(noisy=True), side_count),
+        'either': (Match(indifferent=True), side_count),
         'never': (Match('never'), side_count),
         'always': (Match('always'), side_count),
         'which_one': (Match('which_one'), side_count),

@@ -91,9 +91,10 @@ def _read(path: Path, tell: Callable[[Report], _T]) -> tuple[Report, _T]:
             raise TypeError(type(report).__name__)
         return report, tell(report)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        name = path.stem.split('-')[0]
         raise ClueError(
-            f'results file {path}', got=repr(error), remedy=f'Run "clue eval {name}" again.'
+            f'results file {path}',
+            got=repr(error),
+            remedy='Run the "clue eval" command that wrote it again.',
         ) from error
 
 

@@ -6,19 +6,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clue_ros.evaluation.dialog_tables import dialog_tables, latency_table
 from clue_ros.evaluation.metrics import BINARY_KEYS
 from clue_ros.evaluation.misses import SHOWN
 from clue_ros.evaluation.paper import TABLE_1
 from clue_ros.evaluation.plots import plot_lines
-from clue_ros.evaluation.tables import markdown_table, score_with_interval
+from clue_ros.evaluation.tables import (
+    markdown_table,
+    measured_splits,
+    paragraphs,
+    score_with_interval,
+)
 
 Report = Mapping[str, Any]
 SPLITS = ('test', 'shifted')
 _BOXES = ('acc50', 'acc50_strict', 'mean_iou')
-_DIALOG = (
-    'success', 'success_ambiguous', 'success_clear', 'questions', 'needless', 'missed',
-    'good_questions', 'unanswerable', 'repeated', 'absent_rejected', 'false_box',
-)  # fmt: skip
 
 
 def summary(name: str, report: Report) -> str:
@@ -31,14 +33,14 @@ def headlines(name: str, label: str, report: Report) -> list[list[Any]]:
     keys = HEADLINES[name]
     return [
         [label, split, report[split]['n'], *(score_with_interval(report[split], k) for k in keys)]
-        for split in _splits(report)
+        for split in measured_splits(report)
     ]
 
 
 def plot_layers(report: Report, path: Path) -> None:
     """Fig. 7: F1 by block, with intervals."""
     blocks = sorted(report['layers'], key=int)
-    shown = _splits(report['layers'][blocks[0]])
+    shown = measured_splits(report['layers'][blocks[0]])
     rows = {split: [report['layers'][block][split] for block in blocks] for split in shown}
     plot_lines(
         path,
@@ -52,7 +54,7 @@ def plot_layers(report: Report, path: Path) -> None:
 
 def _ambiguity(report: Report) -> str:
     rows = []
-    for split in _splits(report):
+    for split in measured_splits(report):
         scores = report[split]
         rows.append(
             [split, scores['n'], *(score_with_interval(scores, key) for key in BINARY_KEYS)]
@@ -70,7 +72,7 @@ def _ambiguity(report: Report) -> str:
             rows.append([f'{split}: {name}', scores['n'], *(other[key] for key in BINARY_KEYS)])
     types = [
         [split, kind, *(row[key] for key in ('n', 'f1', 'precision', 'recall', 'false_alarm_rate'))]
-        for split in _splits(report)
+        for split in measured_splits(report)
         for kind, row in report[split]['by_phrase_type'].items()
     ]
     realistic = [
@@ -78,9 +80,9 @@ def _ambiguity(report: Report) -> str:
          ('ambiguous_share', 'needless_per_100_requests', 'precision', 'f1')),
          report[split].get('false_alarm_rate_clear', float('nan')),
          report[split]['false_alarm_rate_absent']]
-        for split in _splits(report)
+        for split in measured_splits(report)
     ]  # fmt: skip
-    return _join(
+    return paragraphs(
         markdown_table(['split', 'n', *BINARY_KEYS], rows),
         'By phrase type:',
         markdown_table(['split', 'type', 'n', 'F1', 'precision', 'recall', 'false alarms'], types),
@@ -105,7 +107,7 @@ def _grounding(report: Report) -> str:
     rows = [
         [split, report[split]['n'], *(score_with_interval(report[split], key) for key in _BOXES),
          report[split].get('absent_rejected'), report[split].get('needlessly_rejected')]
-        for split in _splits(report)
+        for split in measured_splits(report)
     ]  # fmt: skip
     groups = [
         [
@@ -115,7 +117,7 @@ def _grounding(report: Report) -> str:
             row['n'],
             *(row[k] for k in _BOXES),
         ]
-        for split in _splits(report)
+        for split in measured_splits(report)
         for name in ('by_phrase_type', 'by_size', 'by_exchanges')
         for value, row in report[split][name].items()
     ]
@@ -125,7 +127,7 @@ def _grounding(report: Report) -> str:
     ]
     shown = [
         [split, *(report[split]['shown'][key] for key in SHOWN)]
-        for split in _splits(report)
+        for split in measured_splits(report)
         if 'shown' in report[split]
     ]
     if shown:
@@ -134,48 +136,16 @@ def _grounding(report: Report) -> str:
                    markdown_table(header, shown)]  # fmt: skip
     if 'lora' in report:
         tables += ['LoRA capacity (Table III):', _lora(report)]
-    return _join(*tables)
+    return paragraphs(*tables)
 
 
 def _lora(report: Report) -> str:
-    splits = _splits(report)
+    splits = measured_splits(report)
     rows = [
         [name, *(score_with_interval(row.get(split, {}), 'acc50') for split in splits)]
         for name, row in report['lora'].items()
     ]
-    return _join('Acc@0.5:', markdown_table(['LoRA', *splits], rows))
-
-
-def _dialog(report: Report) -> str:
-    tables = []
-    # Of the own questions over each row, on the requests that the row was played on.
-    header = ['who', 'n', 'success', 'own lead by', *_DIALOG[1:]]
-    for split in _splits(report):
-        scores = report[split]
-        named = {'own questions': scores, **scores['floors'], **scores['matches']}
-        rows = [
-            [
-                name,
-                row['n'],
-                score_with_interval(row, 'success'),
-                score_with_interval(row.get('lead', {}), 'success'),
-                *(row.get(k) for k in _DIALOG[1:]),
-            ]
-            for name, row in named.items()
-        ]
-        tables += [f'Split `{split}`:', markdown_table(header, rows)]
-        tables.append(_latency(scores))
-    return _join(*tables)
-
-
-def _latency(scores: Report) -> str:
-    latency = scores.get('latency', {})
-    if not latency.get('turns'):
-        return ''
-    return (
-        f'A turn took {latency["median_ms"]:.0f} ms (median), {latency["p95_ms"]:.0f} ms (95th '
-        f'percentile) over {latency["turns"]} turns.'
-    )
+    return paragraphs('Acc@0.5:', markdown_table(['LoRA', *splits], rows))
 
 
 def _variants(report: Report) -> str:
@@ -204,7 +174,7 @@ def _variants(report: Report) -> str:
     if not guessers:
         return table
     title = 'Acc@0.5 of the guesser, with the joint adapter and with one trained on dialogs alone:'
-    return _join(table, title, markdown_table(['adapter', *SPLITS], guessers))
+    return paragraphs(table, title, markdown_table(['adapter', *SPLITS], guessers))
 
 
 def _layers(report: Report) -> str:
@@ -225,29 +195,20 @@ def _attention(report: Report) -> str:
          score_with_interval(report[split], 'two_referents_strict'),
          *(report[split].get(key) for key in
            ('random_cells', 'random_objects', 'ideal_even', 'ideal_peaked'))]
-        for split in _splits(report)
+        for split in measured_splits(report)
     ]  # fmt: skip
     header = ['split', 'n', 'on two referents', 'at cell centres',
               'two random cells', 'two random objects',
               'even ideal map', 'peaked ideal map']  # fmt: skip
     types = [
         [split, kind, row['n'], row['two_referents']]
-        for split in _splits(report)
+        for split in measured_splits(report)
         for kind, row in report[split]['by_phrase_type'].items()
     ]
-    return _join(
+    return paragraphs(
         markdown_table(header, rows),
         markdown_table(['split', 'type', 'n', 'on two referents'], types),
     )
-
-
-def _splits(report: Report) -> list[str]:
-    """The splits that were measured."""
-    return [split for split in ('val', *SPLITS) if split in report]
-
-
-def _join(*parts: str) -> str:
-    return '\n\n'.join(part for part in parts if part)
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
@@ -255,7 +216,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], str]]] = {
     'ambiguity-cnn': ('Ambiguity, attention-CNN', _ambiguity),
     'gate': ('Ambiguity, the gate that decides', _ambiguity),
     'grounding': ('Grounding, guesser', _grounding),
-    'dialog': ('Dialog', _dialog),
+    'dialog': ('Dialog', dialog_tables),
+    'latency': ('Latency, alone on the machine', latency_table),
     'attention': ('Attention', _attention),
     'variants': ('Detector variants (Table I)', _variants),
     'layers': ('Layer sweep (Fig. 7)', _layers),

@@ -11,6 +11,8 @@ from typing import Any
 
 from clue_ros.core.errors import ClueError, InvalidRequestError
 
+_SPLITS = ('val', 'test', 'shifted')
+
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table; floats get three decimals, None and NaN a dash."""
@@ -37,6 +39,16 @@ def score_with_interval(scores: Mapping[str, Any], key: str) -> str:
     interval = scores.get('intervals', {}).get(key)
     text = cell(scores.get(key))
     return f'{text} [{cell(interval[0])}, {cell(interval[1])}]' if interval else text
+
+
+def measured_splits(report: Mapping[str, Any]) -> list[str]:
+    """The splits that a report has figures of, in the order of the tables."""
+    return [split for split in _SPLITS if split in report]
+
+
+def paragraphs(*parts: str) -> str:
+    """The parts with a blank line between each two; empty ones are left out."""
+    return '\n\n'.join(part for part in parts if part)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

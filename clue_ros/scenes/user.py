@@ -76,7 +76,7 @@ class SimulatedUser:
         seed: of style, wording and noise; equal arguments give equal answers.
         context: the objects that fit the request, among which "the left one" is understood;
             default all of the target's kind.
-        indifferent: any of them would do.
+        indifferent: any object of the context would do; what lies outside is turned down.
 
     Raises:
         InvalidRequestError: a target or context that is not in the scene.
@@ -122,11 +122,8 @@ class SimulatedUser:
         heard = hear(question)
         if heard.asks is Asks.NOTHING:
             reply = Reply(None, Outcome.UNANSWERABLE, 'no question that a person understands')
-        elif self._indifferent and heard.asks is not Asks.CONFIRMATION:
-            reply = Reply(
-                self._one_of(*_INDIFFERENT),
-                Outcome.INDIFFERENT,
-            )
+        elif self._indifferent and self._takes_any(heard):
+            reply = Reply(self._one_of(*_INDIFFERENT), Outcome.INDIFFERENT)
         elif heard.asks is Asks.CHOICE:
             reply = self._choose(heard)
         elif heard.asks is Asks.CONFIRMATION:
@@ -142,6 +139,15 @@ class SimulatedUser:
         return reply
 
     # ------------------------------------------------------------------ kinds of questions
+    def _takes_any(self, heard: Heard) -> bool:
+        """Whether all that is offered will do; where only some will, one of that is meant."""
+        meant = meant_by(self._view, heard.options, self._context)
+        fit = [(objects or set()) & set(self._context) for objects in meant]
+        suitable = set().union(*fit)
+        if suitable and self._target not in suitable:
+            self._target = min(suitable)
+        return heard.asks is not Asks.CONFIRMATION and all(fit)
+
     def _choose(self, heard: Heard) -> Reply:
         if len(set(heard.options)) < len(heard.options):
             return Reply(None, Outcome.UNANSWERABLE, 'two options are the same')
@@ -165,7 +171,7 @@ class SimulatedUser:
         objects = meant_by(self._view, heard.options, self._context)[0]
         if objects is None and self._target is not None:
             return Reply(None, Outcome.UNANSWERABLE, f'"{heard.options[0]}" means nothing')
-        if objects and (self._target in objects or (self._indifferent and self._context)):
+        if objects and self._target in objects:
             return Reply(self._one_of(*_YES), Outcome.CONFIRMED)
         others = len(set(self._context) - (objects or set()))
         if self._target is not None and others == 1 and len(self._context) == 2:

@@ -36,6 +36,7 @@ DIALOG = {
     'needless',
     'missed',
     'unanswerable',
+    'good_of_all_questions',
     'absent_rejected',
     'false_box',
 }
@@ -296,7 +297,7 @@ def test_dialog_has_its_keys(results: Path, model: Path, data: Path) -> None:
     for split in ('test', 'shifted'):
         assert report[split].keys() >= DIALOG
         assert set(report[split]['floors']) == {'never', 'always', 'which_one'}
-        assert {'free', 'noisy', 'ceiling'} <= report[split]['matches'].keys()
+        assert {'free', 'noisy', 'either', 'ceiling'} <= report[split]['matches'].keys()
         never = report[split]['floors']['never']
         assert never['lead']['n'] == never['n'] < report[split]['n']
         assert report[split]['floors']['never']['questions'] == 0

@@ -12,6 +12,7 @@ from handmade import scene
 
 from clue_ros.core.dialog import Dialog
 from clue_ros.core.errors import ErrorCode
+from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Grounding, Question, Turn, TurnStatus
 from clue_ros.datasets.synthetic import SceneSample
 from clue_ros.evaluation.dialog import NOT_UNDERSTOOD, play, spread
@@ -51,11 +52,11 @@ def ask(text: str) -> Turn:
     return Turn(TurnStatus.QUESTION, question=Question(text))
 
 
-def played(one: SceneSample, *turns: Turn) -> Any:
+def played(one: SceneSample, *turns: Turn, match: Match | None = None) -> Any:
     script = iter(turns)
     clue: Any = SimpleNamespace(step=lambda image, dialog, **_: next(script))
     scenes: Any = SimpleNamespace(truths=[MUGS])
-    return play(clue, scenes, one, Match())
+    return play(clue, scenes, one, match or Match())
 
 
 def test_a_good_question_and_the_right_box() -> None:
@@ -74,6 +75,25 @@ def test_the_wrong_box_and_a_question_that_means_nothing() -> None:
     assert not outcome.verdicts[0].answerable
 
 
+def test_any_object_that_fits_will_do_for_whoever_minds_not() -> None:
+    match = Match(indifferent=True)
+    outcome = played(sample(1), ask(RED_OR_BLUE), box_of(0), match=match)
+    assert outcome.success
+    assert classify_reply(outcome.replies[0]) is ReplyKind.EITHER
+    assert outcome.verdicts[0].discriminating
+    assert not played(sample(1, (1, 2)), ask(RED_OR_BLUE), box_of(0), match=match).success
+
+
+def test_a_clear_request_is_answered_as_always() -> None:
+    for turns in ((box_of(1),), (ask(RED_OR_BLUE), box_of(1))):
+        usual, minds_not = (
+            played(sample(1, (1,)), *turns, match=Match(indifferent=mind)) for mind in (False, True)
+        )
+        assert usual == minds_not
+        assert usual.success
+    assert not played(sample(1, (1,)), box_of(0), match=Match(indifferent=True)).success
+
+
 @pytest.mark.parametrize(
     ('code', 'rejected'),
     [(ErrorCode.NO_OBJECT, True), (ErrorCode.PARSE_FAILED, False), (ErrorCode.UNANSWERABLE, False)],
@@ -88,11 +108,10 @@ def test_only_the_statement_that_nothing_fits_is_a_rejection(
 
 def judged(target: int, *questions: str, style: str = 'short') -> Judge:
     user = SimulatedUser(MUGS, target, style=style, context=(0, 1, 2))
-    judge, dialog = Judge(MUGS, (0, 1, 2), target), START
+    judge = Judge(MUGS, (0, 1, 2), target)
     for question in questions:
         reply = user.respond(question)
-        judge.hear(question, dialog, reply)
-        dialog = dialog.with_exchange(Question(question), reply.text or NOT_UNDERSTOOD)
+        judge.hear(question, reply)
     return judge
 
 
@@ -100,6 +119,41 @@ def test_the_same_question_again_tells_nothing_apart() -> None:
     first, again = judged(0, RED_OR_BLUE, RED_OR_BLUE).verdicts
     assert first.discriminating
     assert (again.repeated, again.discriminating) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ('target', 'questions', 'repeated'),
+    [
+        # Other words, and other properties, for the same mugs; the engine's rule compares words.
+        (2, (RED_OR_BLUE, 'The mug on the left or the one in the middle?'), True),
+        (0, ('The pink mug or the mug?', 'The pink mug, the mug?'), True),
+        # What the reply has told already.
+        (0, (RED_OR_BLUE, RED_OR_GREEN), True),
+        (0, ('Which one do you mean?', 'Is it the red mug?'), True),
+        # What is left to tell apart.
+        (2, ('Is it the red mug?', 'Do you mean the blue mug or the green mug?'), False),
+        # Nothing was told apart, now or before.
+        (0, ('Is it on the table?', 'Is it a mug?'), False),
+        (0, ('The pink mug or the grey mug?', 'The black mug or the grey mug?'), False),
+        (0, ('Is it on the table?', 'is it  on the table'), True),
+    ],
+)
+def test_repetition_is_told_from_the_true_objects(
+    target: int, questions: tuple[str, ...], repeated: bool
+) -> None:
+    assert [verdict.repeated for verdict in judged(target, *questions).verdicts] == [
+        False,
+        repeated,
+    ]
+
+
+def test_after_either_one_nothing_is_left_to_ask() -> None:
+    user = SimulatedUser(MUGS, 0, context=(0, 1, 2), indifferent=True)
+    judge = Judge(MUGS, (0, 1, 2), None)
+    for question in ('Is it the bowl?', RED_OR_BLUE, 'Is it the green mug?'):
+        judge.hear(question, user.respond(question))
+    assert [verdict.discriminating for verdict in judge.verdicts] == [False, True, False]
+    assert [verdict.repeated for verdict in judge.verdicts] == [False, False, True]
 
 
 def test_neither_leaves_the_third() -> None:

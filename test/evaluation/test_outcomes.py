@@ -48,6 +48,7 @@ def test_scores_equal_hand_counted_values() -> None:
         'unanswerable': 1 / 4,
         'repeated': 1 / 4,
         'good_questions': 2 / 4,
+        'good_of_all_questions': 3 / 6,
         'forced': 1 / 6,
         'no_box': 1 / 6,
         'absent_n': 4,
@@ -69,6 +70,7 @@ def test_shares_without_their_class_are_nan() -> None:
     scores = dialog_scores([outcome('a', 'clear')])
     assert math.isnan(scores['missed'])
     assert math.isnan(scores['good_questions'])
+    assert math.isnan(scores['good_of_all_questions'])
     assert math.isnan(scores['absent_rejected'])
 
 

@@ -94,5 +94,5 @@ def test_comparisons_may_be_chosen_of_those_that_the_model_can_play() -> None:
     chosen = standard_matches(9, 4, has_detector=True, has_decoder=True, only=['free', 'never'])
     assert {name: count for name, (_, count) in chosen.items()} == {'own': 9, 'never': 4, 'free': 4}
     assert 'ceiling' in standard_matches(9, 4, has_detector=True, has_decoder=True)
-    with pytest.raises(SettingsError, match='free: expected one of noisy, never'):
+    with pytest.raises(SettingsError, match='free: expected one of noisy, either, never'):
         standard_matches(9, 4, has_detector=True, has_decoder=False, only=['free'])

@@ -78,6 +78,44 @@ def test_validation_stands_beside_the_tests(tmp_path):
     assert '| r16-a32 | 0.500 |' in page
 
 
+def dialog(**more: Any) -> dict[str, Any]:
+    scores = {'n': 9, 'success': 0.5, 'questions': 1.25} | more
+    return scores | {'floors': {'never': scores}, 'matches': {'either': scores}}
+
+
+def test_dialogs_show_all_figures_and_older_results_a_dash(tmp_path):
+    new = {'turns': 2.25, 'good_of_all_questions': 0.625, 'no_box': 0.125, 'absent_n': 17}
+    types = {'size': {'n': 4, 'success': 0.75}}
+    write(tmp_path, 'dialog.json', {'test': dialog(**new, by_phrase_type=types)})
+    head, _, *rows = [line for line in page_of(tmp_path).splitlines() if line.startswith('|')]
+    names = [cell.strip() for cell in head.split('|')]
+    for row in rows[:3]:
+        cells = dict(zip(names, (cell.strip() for cell in row.split('|')), strict=True))
+        assert {name: float(cells[name]) for name in new} == new
+    assert '| test | size | 4 | 0.750 | - | - | - |' in rows
+    assert 'In `either`' in page_of(tmp_path)
+    write(tmp_path, 'dialog.json', {'test': dialog()})
+    page = page_of(tmp_path)
+    assert '| own questions | 9 | 0.500 | - | - | - | 1.250 | - |' in page
+    assert 'by phrase type' not in page
+
+
+def test_latency_has_a_table_of_its_own(tmp_path):
+    times = {'latency': {'turns': 104, 'median_ms': 165.58, 'p95_ms': 318.47}}
+    command = 'clue eval dialog --n 80'
+    write(tmp_path, 'latency.json', {'command': command, 'test': times, 'shifted': times})
+    page = page_of(tmp_path)
+    assert f'`{command}`' in page
+    assert '| split | turns | median ms | 95th percentile ms |' in page
+    assert page.count(' | 104 | 166 | 318 |') == 2
+
+
+def test_no_result_names_a_place_on_the_machine_that_made_it():
+    for path in (Path(__file__).parents[2] / 'docs' / 'results').glob('*.json'):
+        command = json.loads(path.read_text('utf-8')).get('command', '')
+        assert not re.search(r'(?:^|[\s=])/', command), path.name
+
+
 def test_the_page_of_this_repository_is_made_from_its_results(tmp_path):
     results = Path(__file__).parents[2] / 'docs' / 'results'
     write_report(results, tmp_path / 'results.md')

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from clue_ros.core.boxes import iou
 from clue_ros.core.dialog import Dialog
+from clue_ros.core.replies import ReplyKind, classify_reply
 from clue_ros.core.turn import Question, TurnStatus
 from clue_ros.core.wording import OPEN_QUESTION
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
+from clue_ros.datasets.synthetic import SceneSample
 from clue_ros.evaluation.attention import attention_reader
+from clue_ros.evaluation.dialog import play
+from clue_ros.evaluation.players import Match
 from clue_ros.evaluation.predict import detector_maps
 from clue_ros.model.checkpoint_config import CheckpointConfig
 from clue_ros.model.clue import Clue
@@ -79,6 +84,31 @@ def test_shipped_scenes_are_in_no_split() -> None:
 def test_it_asks_and_grounds(hits: dict[str, list[bool]], kind: str, floor: float) -> None:
     assert len(hits[kind]) >= 5
     assert sum(hits[kind]) / len(hits[kind]) >= floor
+
+
+def test_whoever_minds_not_gets_one_of_what_fits() -> None:
+    scenes = ShippedScenes()
+    scene, item = next(
+        (scene, item)
+        for scene in scenes
+        for item in make_instructions(scene, seed=0, count=8)
+        if item.ambiguous and _is_plain(item.description)
+    )
+    boxes = tuple(scene.objects[index].box for index in item.referents)
+    sample = SceneSample(
+        'a', 'scene', lambda: scene.image, scene.width, scene.height, Dialog(item.text), 'test',
+        box=boxes[0],
+        referents=boxes,
+        ambiguous=True,
+        scene=0,
+        fitting=item.referents,
+        target=item.referents[0],
+    )  # fmt: skip
+    clue, source = Clue.from_pretrained('tiny', device='cpu'), SimpleNamespace(truths=[scene])
+    outcome = play(clue, source, sample, Match(indifferent=True))
+    assert [classify_reply(reply) for reply in outcome.replies] == [ReplyKind.EITHER]
+    assert outcome.success
+    assert [verdict.repeated for verdict in outcome.verdicts] == [False]
 
 
 def test_replies_to_an_open_question_are_heard() -> None:

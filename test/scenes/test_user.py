@@ -160,7 +160,18 @@ def test_indifferent_user_takes_either():
     user = SimulatedUser(MUGS, 0, style='short', indifferent=True)
     answer = user.respond('the red one or the blue one?')
     assert (answer.text, answer.outcome) == ('either one is fine', Outcome.INDIFFERENT)
+    assert user.respond('Which one do you mean?').outcome is Outcome.INDIFFERENT
     assert user.respond('Do you mean the red mug?').outcome is Outcome.CONFIRMED
+
+
+def test_indifferent_user_takes_nothing_else():
+    """Any mug will do, a bowl will not."""
+    user = SimulatedUser(MUGS, 0, style='short', indifferent=True)
+    assert user.answer('Do you mean the blue mug or the bowl?') == 'the blue mug'
+    assert user.answer('Do you mean the bowl?') == 'no'
+    user = SimulatedUser(TWINS, 0, style='short', context=(0, 1), indifferent=True)
+    assert user.answer('Do you mean the blue mug?') == 'no'
+    assert user.answer('Do you mean the blue mug or the yellow mug?') == 'neither'
 
 
 def test_user_with_nothing_in_mind_turns_everything_down():
