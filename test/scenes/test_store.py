@@ -211,11 +211,11 @@ def test_a_small_job_is_shared_and_loses_little(tmp_path):
 
 def test_a_store_of_many_shards_holds_few_files_open(folder, monkeypatch):
     monkeypatch.setattr('clue_ros.scenes.store._MAPPED_SHARDS', 1)
-    store = SceneStore(folder)
     before = len(os.listdir('/proc/self/fd'))
+    store = SceneStore(folder)
     for index in range(len(store)):
         assert store.image(index).shape == (96, 128, 3)
-        assert len(os.listdir('/proc/self/fd')) == before
+        assert len(os.listdir('/proc/self/fd')) == before + 1
 
 
 @pytest.mark.parametrize(
