@@ -21,12 +21,14 @@ class Training:
         module: has ``run(settings, out, *, resume, dry_run)``.
         settings: module and name of its settings record.
         options: overrides as (option, dotted key of the settings, help).
+        rehearsal: what a dry run does once settings and data are checked.
     """
 
     summary: str
     module: str
     settings: tuple[str, str]
     options: tuple[tuple[str, str, str], ...] = ()
+    rehearsal: str = 'take three steps, and say what the training will take'
 
 
 _ADAPTER_OPTIONS = (
@@ -43,6 +45,7 @@ TRAININGS = {
             ('scenes', 'scenes.folder', 'folder with train/ and val/; missing scenes are rendered'),
             ('device', 'device', 'auto, cpu or cuda'),
         ),
+        'check that missing scenes can be rendered, and say how many; no step is taken',
     ),
     'detector': Training(
         'adapter A and its head: is the request ambiguous?',
@@ -78,11 +81,15 @@ def build_parser() -> argparse.ArgumentParser:
         )
         part.add_argument('--out', type=Path, default=Path('runs') / name, help='output folder')
         part.add_argument('--seed', type=int, help='instead of the seed in the settings')
-        part.add_argument('--resume', action='store_true', help='go on from the last saved step')
+        part.add_argument(
+            '--resume',
+            action='store_true',
+            help='go on from the last saved step, with the same settings',
+        )
         part.add_argument(
             '--dry-run',
             action='store_true',
-            help='check settings and data, and say what the training will take',
+            help=f'check settings and data, {training.rehearsal}',
         )
         for option, _, text in training.options:
             part.add_argument(f'--{option}', help=f'{text}; overrides the settings')

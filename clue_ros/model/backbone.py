@@ -37,6 +37,7 @@ class Backbone:
     Attributes:
         model: the transformers model, in evaluation mode.
         tokenizer: its tokenizer, with one id per location token.
+        folder: where both were read, if they were.
         vocabulary: ids of the tokens with a meaning, on the model's device.
         image_size: side S of the square input image in pixels.
         grid: (rows, cols) of the image tokens, row-major; rows * cols = N.
@@ -45,10 +46,14 @@ class Backbone:
     """
 
     def __init__(
-        self, model: PaliGemmaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase
+        self,
+        model: PaliGemmaForConditionalGeneration,
+        tokenizer: PreTrainedTokenizerBase,
+        folder: Path | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.folder = folder
         vision = model.config.vision_config
         side = vision.image_size // vision.patch_size
         self.image_size: int = vision.image_size
@@ -87,7 +92,7 @@ class Backbone:
         target = resolve_device(device)
         folder = resolve_source(source, revision)
         model = load_model(folder, device=target, dtype=resolve_dtype(dtype, target))
-        return cls(model, load_tokenizer(folder))
+        return cls(model, load_tokenizer(folder), folder)
 
     @classmethod
     def from_model(

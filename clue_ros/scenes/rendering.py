@@ -23,8 +23,8 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
     """Render what is missing.
 
     Args:
-        folder: made if missing. A folder of the same settings is continued; its count may grow,
-            and never shrinks.
+        folder: made if missing. A folder of the same settings is continued, in shards of its own
+            size; its count may grow, and never shrinks.
         meta: what to render; in a folder for more scenes, only the shards that hold these.
         workers: processes.
         quiet: no progress bar.
@@ -37,11 +37,12 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
         GraphicsError: no headless OpenGL library is present.
     """
     choose_backend()
-    planned = replace(meta, count=max(meta.count, _count_there(folder, meta)))
+    planned = plan_folder(folder, meta)
+    wanted = replace(planned, count=meta.count)
     write_meta(folder, planned)
     for leftover in folder.glob('.shard-*.partial'):
         leftover.unlink()
-    missing = [shard for shard in range(meta.shards) if not _is_whole(folder, planned, shard)]
+    missing = [shard for shard in range(wanted.shards) if not _is_whole(folder, planned, shard)]
     total = sum(len(planned.seeds(shard)) for shard in missing)
     # Forking a process that holds an OpenGL context is undefined; start fresh ones.
     context = mp.get_context('spawn')
@@ -65,16 +66,18 @@ def render_folder(folder: Path, meta: StoreMeta, *, workers: int, quiet: bool = 
     return total
 
 
-def _count_there(folder: Path, meta: StoreMeta) -> int:
-    """How many scenes the folder is for, 0 where it is new.
+def plan_folder(folder: Path, meta: StoreMeta) -> StoreMeta:
+    """What the folder is to hold: ``meta``, or more where it was made for more.
+
+    An existing folder keeps the size of its shards.
 
     Raises:
         InvalidRequestError: it is for scenes of other settings.
     """
     if not (folder / 'meta.json').exists():
-        return 0
+        return meta
     there = read_meta(folder)
-    for name in ('preset', 'seed', 'width', 'height', 'shard_size'):
+    for name in ('preset', 'seed', 'width', 'height'):
         if getattr(there, name) != getattr(meta, name):
             raise InvalidRequestError(
                 f'{folder} holds scenes of another {name}',
@@ -82,7 +85,7 @@ def _count_there(folder: Path, meta: StoreMeta) -> int:
                 got=str(getattr(there, name)),
                 remedy='Choose another folder or the same settings.',
             )
-    return there.count
+    return replace(there, count=max(meta.count, there.count))
 
 
 def _is_whole(folder: Path, meta: StoreMeta, shard: int) -> bool:

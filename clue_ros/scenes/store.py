@@ -27,7 +27,9 @@ from clue_ros.scenes.records import truth_from_json, truth_to_json
 from clue_ros.scenes.scene import Scene, SceneTruth
 
 FORMAT = 1
-SHARD_SIZE = 500
+SHARD_SIZE = 50
+"""Of new folders: half a minute of rendering, the most that an interruption loses per process."""
+_MAPPED_SHARDS = 128
 _DTYPES = {'masks': np.uint8, 'depth': np.uint16}
 
 
@@ -140,7 +142,8 @@ class SceneStore(Sequence[Scene]):
         self._places: list[tuple[int, int]] = []
         self._masks = lru_cache(maxsize=2)(self._read_masks)
         self._depth = lru_cache(maxsize=2)(self._read_depth)
-        self._images = lru_cache(maxsize=None)(self._map_images)
+        # Every map holds a file open, of which a process may have a thousand.
+        self._images = lru_cache(maxsize=_MAPPED_SHARDS)(self._map_images)
         for shard in range(self.meta.shards):
             if shard_path(self.folder, shard).exists():
                 self._read_truths(shard)

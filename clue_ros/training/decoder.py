@@ -24,6 +24,7 @@ from clue_ros.model.decoder import dialog_prompt
 from clue_ros.model.detector import DECODER
 from clue_ros.model.prompt import PromptBatch, collate
 from clue_ros.training.batches import batch_of
+from clue_ros.training.conditions import adapter_conditions
 from clue_ros.training.estimate import rehearse
 from clue_ros.training.looking import MiddleBlocks, attention_targets
 from clue_ros.training.loop import LoopSettings, run_loop
@@ -172,6 +173,12 @@ def train_decoder(
             settings.loop,
             folder,
             samples_per_step=settings.batch_size,
+            conditions=adapter_conditions(
+                settings,
+                [pair.sample for pair in pairs],
+                backbone,
+                accelerator.mixed_precision,
+            ),
             resume=resume,
             label='decoder',
         )

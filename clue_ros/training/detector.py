@@ -23,6 +23,7 @@ from clue_ros.model.detector import DETECTOR, Detection, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.variants import variant_of
 from clue_ros.training.batches import batch_of
+from clue_ros.training.conditions import adapter_conditions
 from clue_ros.training.detector_result import calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.estimate import rehearse
@@ -184,6 +185,9 @@ def train_detector(
             settings.loop,
             folder,
             samples_per_step=settings.batch_size,
+            conditions=adapter_conditions(
+                settings, train, detector.backbone, accelerator.mixed_precision
+            ),
             resume=resume,
             label=settings.variant,
             may_lack=f'{_HEAD}.',

@@ -27,6 +27,7 @@ from clue_ros.model.detector import DECODER, Detector
 from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.variants import JOINT, variant_of
 from clue_ros.training.batches import batch_of
+from clue_ros.training.conditions import adapter_conditions
 from clue_ros.training.decoder import (
     DecoderSettings,
     make_adapter,
@@ -220,6 +221,12 @@ def train_joint(
             settings.loop,
             folder,
             samples_per_step=settings.batch_size + settings.dialog_batch_size,
+            conditions=adapter_conditions(
+                settings,
+                [*(pair.sample for pair in pairs), *samples],
+                detector.backbone,
+                accelerator.mixed_precision,
+            ),
             resume=resume,
             label=JOINT,
         )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -82,6 +83,7 @@ def run_loop(
     folder: Path,
     *,
     samples_per_step: int,
+    conditions: Mapping[str, Any],
     resume: bool = False,
     schedule: Callable[[int, LoopSettings], float] = linear_schedule,
     on_saved: Callable[[int], None] | None = None,
@@ -101,6 +103,7 @@ def run_loop(
         settings: steps, seed, intervals.
         folder: receives the state, ``curve.jsonl`` and ``curve.png``.
         samples_per_step: over all processes, for the speed shown.
+        conditions: what decides the outcome, as plain values by name; kept with the state.
         resume: go on from the state in ``folder``, if one was saved there.
         schedule: step -> factor on the peak rates.
         on_saved: called with the step after each saved state (say, to validate).
@@ -108,7 +111,8 @@ def run_loop(
         may_lack: how the names begin that ``settings.start`` may be without.
 
     Raises:
-        CheckpointError: the state to go on from, or that of ``settings.start``, does not fit.
+        CheckpointError: the state to go on from, or that of ``settings.start``, does not fit,
+            or is of other conditions.
         ClueError: the loss is not finite; the last saved state is kept.
     """
     peaks = [[group['lr'] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -118,7 +122,7 @@ def run_loop(
         resume = False
         if main:
             print(f'{label}: no state in {folder}, so it begins', file=sys.stderr)
-    first = load_state(folder, parameters, optimizers) if resume else 0
+    first = load_state(folder, parameters, optimizers, conditions) if resume else 0
     if settings.start and not resume:
         lacking = load_parameters(Path(settings.start), parameters, may_lack=may_lack)
         if lacking and main:
@@ -169,7 +173,7 @@ def run_loop(
                 )
             if last or (step + 1) % settings.save_every == 0:
                 if curve:
-                    save_state(folder, step + 1, parameters, optimizers)
+                    save_state(folder, step + 1, parameters, optimizers, conditions)
                     curve.draw()
                 accelerator.wait_for_everyone()
                 if on_saved:

@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from accelerate import Accelerator
 
-Precision = Literal['auto', 'no', 'bf16', 'fp16']
-"""``no`` is float32, ``bf16`` and ``fp16`` accelerate's mixed precision; ``auto``: bf16 where the
-device has matrix units for it, else float32."""
+Precision = Literal['auto', 'no', 'bf16']
+"""``no`` is float32, ``bf16`` accelerate's mixed precision, which needs no scaling of the loss;
+``auto``: bf16 where the device has matrix units for it, else float32."""
 
 
-def mixed_precision(chosen: Precision, *, on_cuda: bool) -> Literal['no', 'bf16', 'fp16']:
+def mixed_precision(chosen: Precision, *, on_cuda: bool) -> Literal['no', 'bf16']:
     """What ``auto`` stands for on this machine; everything else stands for itself."""
     if chosen != 'auto':
         return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from clue_ros.core.errors import CheckpointError
+from clue_ros.training.conditions import check_conditions
 
 TENSORS, RECORD = 'state.safetensors', 'state.json'
 
@@ -23,8 +25,9 @@ def save_state(
     step: int,
     parameters: Mapping[str, nn.Parameter],
     optimizers: Sequence[torch.optim.Optimizer],
+    conditions: Mapping[str, Any],
 ) -> None:
-    """Write parameters, optimiser state and the number of finished steps.
+    """Write parameters, optimiser state, the number of finished steps and what decided them.
 
     Both files appear whole: they are written beside their place and renamed.
     """
@@ -43,7 +46,11 @@ def save_state(
     save_file(
         {name: value.cpu().contiguous() for name, value in tensors.items()},
         part,
-        metadata={'step': str(step), 'scalars': json.dumps(scalars)},
+        metadata={
+            'step': str(step),
+            'scalars': json.dumps(scalars),
+            'conditions': json.dumps(conditions),
+        },
     )
     os.replace(part, folder / TENSORS)
     (folder / RECORD).write_text(json.dumps({'step': step}) + '\n', encoding='utf-8')
@@ -53,21 +60,34 @@ def load_state(
     folder: Path,
     parameters: Mapping[str, nn.Parameter],
     optimizers: Sequence[torch.optim.Optimizer],
+    conditions: Mapping[str, Any],
 ) -> int:
     """Restore what ``save_state`` wrote, in place.
+
+    Args:
+        folder: where it was written.
+        parameters: by name.
+        optimizers: over them; none restores the parameters alone.
+        conditions: of this training, as given to ``save_state``. A state that was written before
+            there were any is taken as it is, with a warning.
 
     Returns:
         The number of finished steps.
 
     Raises:
-        CheckpointError: the file is missing, corrupted or of another training.
+        CheckpointError: the file is missing, corrupted or of a training under other conditions.
     """
     path = folder / TENSORS
     tensors, metadata = _read(path)
     try:
         step, scalars = int(metadata['step']), json.loads(metadata['scalars'])
+        saved_conditions = json.loads(metadata['conditions']) if 'conditions' in metadata else None
     except (KeyError, ValueError) as error:
         raise _unreadable(path, error) from None
+    if saved_conditions is None:
+        print(f'{path} does not tell its settings: they are not compared', file=sys.stderr)
+    else:
+        check_conditions(path, saved_conditions, json.loads(json.dumps(conditions)))
     saved = {name.removeprefix('parameter/') for name in tensors if name.startswith('parameter/')}
     if saved != set(parameters):
         raise CheckpointError(

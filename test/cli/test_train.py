@@ -17,6 +17,17 @@ def test_every_training_has_its_settings(name: str) -> None:
     assert not args.resume
 
 
+@pytest.mark.parametrize(
+    ('name', 'promise'),
+    [('backbone', 'no step is taken'), ('decoder', 'say what the training will take')],
+)
+def test_help_promises_what_a_dry_run_does(
+    name: str, promise: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['train', name, '--help']) == 0
+    assert promise in ' '.join(capsys.readouterr().out.split())
+
+
 def test_bad_settings_are_one_clear_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

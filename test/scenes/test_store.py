@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,13 +194,36 @@ def test_a_folder_never_shrinks(folder):
     assert len(SceneStore(folder)) == 8
 
 
+def test_a_folder_keeps_the_size_of_its_shards(folder, standard_scenes):
+    """Folders that were made with shards of another size go on, and grow."""
+    longer = StoreMeta('standard', 900_000, 13, 128, 96)
+    assert longer.shard_size != META.shard_size
+    assert render_folder(folder, longer, workers=1, quiet=True) == 4 + 1
+    assert read_meta(folder) == replace(META, count=13)
+    assert [truth.seed for truth in SceneStore(folder).truths] == list(range(900_000, 900_013))
+
+
+def test_a_small_job_is_shared_and_loses_little(tmp_path):
+    """500 scenes keep ten processes busy; 40,000 are no more than 2,000 files."""
+    assert StoreMeta('standard', 0, 500, 64, 64).shards == 10
+    assert 2 * StoreMeta('standard', 0, 40_000, 64, 64).shards <= 2_000
+
+
+def test_a_store_of_many_shards_holds_few_files_open(folder, monkeypatch):
+    monkeypatch.setattr('clue_ros.scenes.store._MAPPED_SHARDS', 1)
+    before = len(os.listdir('/proc/self/fd'))
+    store = SceneStore(folder)
+    for index in range(len(store)):
+        assert store.image(index).shape == (96, 128, 3)
+        assert len(os.listdir('/proc/self/fd')) == before + 1
+
+
 @pytest.mark.parametrize(
     ('other', 'message'),
     [
         (StoreMeta('standard', 5, 10, 128, 96, 4), 'another seed'),
         (StoreMeta('shifted', 900_000, 10, 128, 96, 4), 'another preset'),
         (StoreMeta('standard', 900_000, 10, 160, 96, 4), 'another width'),
-        (StoreMeta('standard', 900_000, 10, 128, 96, 5), 'another shard_size'),
     ],
 )
 def test_other_settings_are_not_mixed(folder, other, message):

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
+from clue_ros.core.errors import CheckpointError
 from clue_ros.datasets.features import FeatureTable
 from clue_ros.datasets.sample import Sample
 from clue_ros.model.adapters import Adapters
@@ -21,6 +22,7 @@ from clue_ros.model.detector_heads import MapHead
 from clue_ros.model.random_weights import random_backbone
 from clue_ros.model.variants import VARIANTS
 from clue_ros.training import decoder, detector, joint
+from clue_ros.training.conditions import adapter_conditions
 from clue_ros.training.detector_result import HEAD, calibrate, save_detector
 from clue_ros.training.detector_settings import DetectorSettings
 from clue_ros.training.loop import LoopSettings
@@ -162,6 +164,43 @@ def stop_after(module, steps: int | None) -> None:
         return batch_of(samples, step, *rest, **more)
 
     module.batch_of = limited
+
+
+@pytest.mark.parametrize('task', ['detector', 'decoder', 'joint'])
+def test_resuming_with_another_seed_is_refused(
+    task: str,
+    tasks: dict[str, Callable],
+    samples: list[Sample],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tasks[task](random_backbone(), samples, tmp_path, False, None)
+    monkeypatch.setitem(globals(), 'LOOP', replace(LOOP, seed=6))
+    with pytest.raises(
+        CheckpointError, match=r'loop\.seed: expected 5 \(the state\), got 6 \(now\)'
+    ):
+        tasks[task](random_backbone(), samples, tmp_path, True, None)
+
+
+def test_what_decides_the_outcome_and_what_may_change(
+    backbone: Backbone, samples: list[Sample]
+) -> None:
+    settings = detector_settings('half-full-cnn')
+
+    def changed(other: DetectorSettings, train: list[Sample], precision: str = 'no') -> set[str]:
+        now = adapter_conditions(other, train, backbone, precision)
+        before = adapter_conditions(settings, samples, backbone, 'no')
+        assert now.keys() == before.keys()
+        return {name for name, value in before.items() if now[name] != value}
+
+    elsewhere = replace(RUN, backbone='b', data='d', threads=1, skip_bad=True)
+    often = replace(LOOP, log_every=4, save_every=4)
+    free = replace(settings, run=elsewhere, loop=often, val_samples=5, max_false_alarms=0.5)
+    assert changed(free, samples) == set()
+    assert changed(settings, samples[1:]) == {'fingerprint of the training data'}
+    assert changed(settings, samples, 'bf16') == {'precision'}
+    decisive = replace(settings, alpha=9, run=replace(RUN, dtype='bfloat16'))
+    assert changed(decisive, samples) == {'alpha', 'run.dtype'}
 
 
 @pytest.mark.parametrize('task', ['detector', 'decoder', 'joint'])

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from clue_ros.core.errors import CheckpointError, ClueError
 from clue_ros.training.loop import CURVE, PICTURE, LoopSettings, linear_schedule, run_loop
+from clue_ros.training.processes import launch
 from clue_ros.training.state import TENSORS, load_parameters, load_state, save_state
 
 
@@ -29,7 +33,13 @@ class Regression:
         return error, {'size_loss': 1.0}
 
     def run(
-        self, folder: Path, steps: int = 30, resume: bool = False, stop: int = 10**9, **more: Any
+        self,
+        folder: Path,
+        steps: int = 30,
+        resume: bool = False,
+        stop: int = 10**9,
+        conditions: dict[str, Any] | None = None,
+        **more: Any,
     ) -> None:
         def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
             if step == stop:
@@ -40,7 +50,7 @@ class Regression:
         settings = LoopSettings(steps=steps, **given)
         run_loop(
             Accelerator(cpu=True), self.parameters, [self.optimizer], loss, settings, folder,
-            samples_per_step=16, resume=resume,
+            samples_per_step=16, resume=resume, conditions=conditions or {},
         )  # fmt: skip
 
 
@@ -61,6 +71,70 @@ def test_interrupted_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
     ]
     assert rows[0] == rows[1]
     assert [row['step'] for row in rows[0]] == list(range(2, 31, 2))
+
+
+def test_resuming_under_other_conditions_names_each_difference(tmp_path: Path) -> None:
+    Regression().run(tmp_path, conditions={'seed': 3, 'rate': 0.05, 'names': ('a', 'b'), 'old': 1})
+    for conditions in ({}, {'seed': 4, 'rate': 0.05, 'names': ('a', 'b'), 'new': None}):
+        with pytest.raises(CheckpointError) as caught:
+            Regression().run(tmp_path, resume=True, conditions=conditions)
+    text = str(caught.value)
+    assert 'seed: expected 3 (the state), got 4 (now)' in text
+    assert 'old: expected 1 (the state), got none (now)' in text
+    assert 'new: expected none' in text
+    assert 'Resume with the settings of the state' in text
+    assert 'rate' not in text
+    assert 'names' not in text
+
+
+def test_a_state_that_does_not_tell_its_conditions_is_taken_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Regression().run(tmp_path, conditions={'seed': 3})
+    path = tmp_path / TENSORS
+    with safe_open(path, framework='pt') as handle:
+        metadata = handle.metadata()
+    del metadata['conditions']
+    save_file(load_file(path), path, metadata=metadata)
+    Regression().run(tmp_path, resume=True, conditions={'seed': 4})
+    assert f'{path} does not tell its settings' in capsys.readouterr().err
+
+
+def train_share(folder: str) -> None:
+    """Train a line on this process's share of every batch; run by each of several processes."""
+    accelerator = Accelerator(cpu=True)
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(4, 1)
+
+    def loss(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        whole = torch.randn(16, 4, generator=torch.Generator().manual_seed(step))
+        x = whole[accelerator.process_index :: accelerator.num_processes]
+        return (layer(x) - x.sum(1, keepdim=True)).square().mean(), {}
+
+    run_loop(
+        accelerator,
+        dict(layer.named_parameters()),
+        [torch.optim.SGD(layer.parameters(), lr=0.1)],
+        loss,
+        # Gradients are clipped in every step: their mean, not each before it.
+        LoopSettings(steps=10, warmup=1, clip=0.5),
+        Path(folder),
+        samples_per_step=16,
+        conditions={'processes': accelerator.num_processes},
+    )
+
+
+def test_two_processes_with_half_a_batch_each_learn_what_one_learns(tmp_path: Path) -> None:
+    train_share(str(tmp_path / 'one'))
+    both = str(tmp_path / 'two')
+    script = f'import runpy; runpy.run_path({__file__!r})["train_share"]({both!r})'
+    assert launch([sys.executable, '-c', script], 2) == 0
+    one, two = (load_file(tmp_path / name / TENSORS) for name in ('one', 'two'))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-6, msg=name)
+    with safe_open(tmp_path / 'two' / TENSORS, framework='pt') as handle:
+        assert json.loads(handle.metadata()['conditions']) == {'processes': 2}
 
 
 def test_resuming_a_training_that_never_began_begins_it(
@@ -86,10 +160,10 @@ def test_training_lowers_the_loss_and_draws_the_curve(tmp_path: Path) -> None:
 
 def test_state_of_another_training_is_refused(tmp_path: Path) -> None:
     problem = Regression()
-    save_state(tmp_path, 4, problem.parameters, [problem.optimizer])
+    save_state(tmp_path, 4, problem.parameters, [problem.optimizer], {})
     other = {'extra': torch.nn.Parameter(torch.zeros(1)), **problem.parameters}
     with pytest.raises(CheckpointError, match='different'):
-        load_state(tmp_path, other, [problem.optimizer])
+        load_state(tmp_path, other, [problem.optimizer], {})
 
 
 def test_a_training_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
@@ -108,14 +182,14 @@ def test_a_training_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
 
 def test_only_a_whole_head_may_be_missing_from_the_start(tmp_path: Path) -> None:
     problem = Regression()
-    save_state(tmp_path, 4, problem.parameters, [problem.optimizer])
+    save_state(tmp_path, 4, problem.parameters, [problem.optimizer], {})
     head = {f'head.{name}': torch.nn.Parameter(torch.ones(2)) for name in ('weight', 'bias')}
     both = {**problem.parameters, **head}
     assert load_parameters(tmp_path, both, may_lack='head.') == ['head.weight', 'head.bias']
     for missing in ({}, {'may_lack': 'tail.'}):
         with pytest.raises(CheckpointError, match=r'head\.weight'):
             load_parameters(tmp_path, both, **missing)
-    save_state(tmp_path, 4, {**problem.parameters, 'head.bias': head['head.bias']}, [])
+    save_state(tmp_path, 4, {**problem.parameters, 'head.bias': head['head.bias']}, [], {})
     with pytest.raises(CheckpointError, match=r'head\.weight'):
         load_parameters(tmp_path, both, may_lack='head.')
 
@@ -123,10 +197,10 @@ def test_only_a_whole_head_may_be_missing_from_the_start(tmp_path: Path) -> None
 def test_missing_and_corrupted_states_are_refused(tmp_path: Path) -> None:
     problem = Regression()
     with pytest.raises(CheckpointError):
-        load_state(tmp_path, problem.parameters, [problem.optimizer])
+        load_state(tmp_path, problem.parameters, [problem.optimizer], {})
     (tmp_path / TENSORS).write_bytes(b'\x08' * 40)
     with pytest.raises(CheckpointError):
-        load_state(tmp_path, problem.parameters, [problem.optimizer])
+        load_state(tmp_path, problem.parameters, [problem.optimizer], {})
 
 
 def test_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:

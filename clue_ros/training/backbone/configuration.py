@@ -148,6 +148,8 @@ class LanguageStage:
         return found
 
 
+STAGES = ('dense', 'align', 'refine', 'official')
+"""In their order; each goes on with what the one before it left."""
 _COUNTS = ('processes', 'log_every', 'save_every', 'validation_scenes', 'requests_per_scene')
 
 

@@ -123,7 +123,8 @@ def open_bank(folder: Path, side: int) -> ImageBank:
     rows = _rows(folder)
     count = len(rows)
     image_bytes, mask_bytes = count * side * side * 3, count * side * side
-    sizes = [(folder / name).stat().st_size if count else 0 for name in (_IMAGES, _MASKS)]
+    paths = [folder / name for name in (_IMAGES, _MASKS)]
+    sizes = [path.stat().st_size if path.exists() else 0 for path in paths]
     if not count or sizes != [image_bytes, mask_bytes]:
         raise ClueError(
             f'image bank {folder}',
@@ -157,11 +158,26 @@ def banked_seeds(folder: Path) -> set[int]:
     return {row['seed'] for row in _rows(folder)}
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that may not be there yet.
+
+    Raises:
+        ClueError: one was not written to its end.
+    """
+    lines = path.read_text('utf-8').splitlines() if path.exists() else []
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise ClueError(
+            f'{path}, written by an interrupted training',
+            expected='a JSON object on every line',
+            got=error,
+            remedy='Delete its folder; it is built again from the scenes.',
+        ) from None
+
+
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    path = folder / _TRUTH
-    return (
-        [json.loads(line) for line in path.read_text('utf-8').splitlines()] if path.exists() else []
-    )
+    return read_rows(folder / _TRUTH)
 
 
 def _truth(scene: SceneTruth) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from clue_ros.datasets.conversations import finished
 from clue_ros.scenes.instructions import Instruction, make_instructions
 from clue_ros.scenes.scene import SceneTruth
 from clue_ros.scenes.store import SceneStore
+from clue_ros.training.backbone.images import read_rows
 
 DIALOG = 'dialog'
 """Phrase type of a request that was asked back about and answered."""
@@ -65,9 +66,7 @@ def extend_requests(
 
 def requested_seeds(folder: Path) -> set[int]:
     """Seeds of the scenes whose requests the file in ``folder`` holds."""
-    path = folder / _FILE
-    lines = path.read_text('utf-8').splitlines() if path.exists() else []
-    return {json.loads(line)['seed'] for line in lines}
+    return {row['seed'] for row in read_rows(folder / _FILE)}
 
 
 def _draw(truth: SceneTruth, *, seed: int, per_scene: int) -> str:
@@ -102,13 +101,12 @@ def open_requests(folder: Path, seeds: Sequence[int]) -> list[tuple[Request, ...
         ClueError: a scene has none.
     """
     path = folder / _FILE
-    lines = path.read_text('utf-8').splitlines() if path.exists() else []
     by_seed = {
         row['seed']: tuple(
             Request(text, phrase, phrase_type, tuple(referents))
             for text, phrase, phrase_type, referents in row['requests']
         )
-        for row in map(json.loads, lines)
+        for row in read_rows(path)
     }
     missing = [seed for seed in seeds if not by_seed.get(int(seed))]
     if missing:

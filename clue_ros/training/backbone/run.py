@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
 from clue_ros.scenes.vocabulary import all_words
 from clue_ros.training.backbone.architecture import make_model
-from clue_ros.training.backbone.configuration import BackboneSettings
+from clue_ros.training.backbone.configuration import STAGES, BackboneSettings
 from clue_ros.training.backbone.dense import DenseHeads
 from clue_ros.training.backbone.images import ImageBank, open_bank
 from clue_ros.training.backbone.instructions import open_requests
 from clue_ros.training.backbone.language import teach_words
 from clue_ros.training.backbone.publish import load_weights, provenance, publish_backbone
+from clue_ros.training.backbone.stage import stage_conditions
 from clue_ros.training.backbone.stage_dense import (
     head_parameters,
     run_dense_stage,
@@ -27,11 +30,11 @@ from clue_ros.training.backbone.supplies import prepare, survey
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
 from clue_ros.training.precision import mixed_precision
-from clue_ros.training.processes import is_launched
 from clue_ros.training.state import TENSORS, load_parameters, load_state
 
-STAGES = ('dense', 'align', 'refine', 'official')
 _SPLITS = ('train', 'val')
+_LONGEST_WAIT = timedelta(days=1)
+"""Of the other processes, while the main one renders."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +57,23 @@ def run(
 
     Args:
         settings: of the training.
-        out: also holds pictures, states, curves and validation rows of the stages.
+        out: also holds pictures, states, curves and validation rows of the stages; processes that
+            train together see the same.
         resume: go on from the last saved step.
         dry_run: check everything, say what would be rendered, write nothing.
 
     Raises:
-        ClueError: scenes or states do not fit the settings.
+        ClueError: scenes or states do not fit the settings, or scenes cannot be rendered.
     """
     if dry_run:
         survey(settings, out)
         begin_model(settings)
         return
-    if not is_launched():
+    accelerator = open_accelerator(settings)
+    if accelerator.is_main_process:
         prepare(settings, out)
-    workshop = open_workshop(settings, out)
+    accelerator.wait_for_everyone()
+    workshop = open_workshop(settings, out, accelerator)
     for number, name in enumerate(STAGES):
         run_stage(workshop, number, name, resume=resume)
     if workshop.accelerator.is_main_process:
@@ -90,13 +96,18 @@ def begin_model(
     return model, heads, tokenizer
 
 
-def open_workshop(settings: BackboneSettings, folder: Path) -> Workshop:
-    """The model beside the prepared pictures, on the device to train on."""
+def open_accelerator(settings: BackboneSettings) -> Accelerator:
+    """Device, precision and processes."""
     on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
-    accelerator = Accelerator(
+    return Accelerator(
         cpu=not on_cuda,
         mixed_precision=mixed_precision(settings.precision, on_cuda=on_cuda),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_LONGEST_WAIT)],
     )
+
+
+def open_workshop(settings: BackboneSettings, folder: Path, accelerator: Accelerator) -> Workshop:
+    """The model beside the prepared pictures, on the device to train on."""
     model, heads, tokenizer = begin_model(settings)
     return Workshop(
         model=model.to(accelerator.device).train(),
@@ -155,13 +166,18 @@ def load_stage(workshop: Workshop, name: str) -> int:
 
     Returns:
         Number of finished steps.
+
+    Raises:
+        CheckpointError: it was trained under other conditions.
     """
     if name == 'dense':
         parameters = vision_parameters(workshop.model, workshop.heads)
     else:
         stage = getattr(workshop.settings, name)
         parameters = stage_parameters(workshop.model, workshop.heads, vision=stage.vision)
-    return load_state(workshop.folder / name, parameters, ())
+    precision = workshop.accelerator.mixed_precision
+    conditions = stage_conditions(workshop.settings, name, workshop.banks['train'], precision)
+    return load_state(workshop.folder / name, parameters, (), conditions)
 
 
 def finish(workshop: Workshop) -> None:

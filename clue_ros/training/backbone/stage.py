@@ -5,21 +5,55 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from clue_ros.training.backbone.configuration import (
+    STAGES,
     BackboneSettings,
     DenseStage,
     LanguageStage,
     Rates,
 )
+from clue_ros.training.backbone.images import ImageBank
 from clue_ros.training.backbone.optimiser import make_optimisers
+from clue_ros.training.backbone.publish import bank_fingerprint
+from clue_ros.training.conditions import flatten
 from clue_ros.training.loop import LoopSettings, run_loop
+from clue_ros.training.settings import as_mapping
 
 VALIDATION = 'validation.jsonl'
+_OF_ALL = ('seed', 'start', 'start_heads', 'shape', 'augmentation')
+_OF_LANGUAGE = ('language_augmentation', 'location_sigma', 'requests_per_scene')
+
+
+def stage_conditions(
+    settings: BackboneSettings, name: str, train: ImageBank, precision: str
+) -> dict[str, Any]:
+    """What decides what a stage leaves, by dotted name: its own settings and those before it.
+
+    Later stages are free, and so are the intervals of logging and saving, device and processes,
+    what only validation uses, and where the scenes lie. The precision is the one that was taken
+    for "auto".
+
+    Args:
+        settings: of the training.
+        name: of the stage.
+        train: the pictures that it learns from.
+        precision: that is computed in.
+    """
+    values = as_mapping(settings)
+    names = [*_OF_ALL, *STAGES[: STAGES.index(name) + 1]]
+    names += [] if name == STAGES[0] else _OF_LANGUAGE
+    return flatten({key: values[key] for key in names}) | {
+        'scenes.train': settings.scenes.train,
+        'scenes.train_seed': settings.scenes.train_seed,
+        'fingerprint of the scenes': bank_fingerprint(train),
+        'precision': precision,
+    }
 
 
 def decay(rates: Rates) -> Callable[[int, LoopSettings], float]:
@@ -49,6 +83,7 @@ def run_stage_loop(
     folder: Path,
     *,
     samples_per_step: int,
+    train: ImageBank,
     resume: bool,
     label: str,
 ) -> None:
@@ -63,8 +98,9 @@ def run_stage_loop(
         stage: its steps and rates.
         folder: of its state, curve and validation rows.
         samples_per_step: of all processes.
+        train: the pictures that the stage learns from.
         resume: go on from the state in ``folder``.
-        label: what the progress bar says.
+        label: name of the stage.
     """
 
     def validate(step: int) -> None:
@@ -90,6 +126,7 @@ def run_stage_loop(
         ),
         folder,
         samples_per_step=samples_per_step,
+        conditions=stage_conditions(settings, label, train, accelerator.mixed_precision),
         resume=resume,
         schedule=decay(stage.rates),
         on_saved=validate if accelerator.is_main_process else None,

@@ -92,6 +92,7 @@ def run_dense_stage(
         stage,
         folder,
         samples_per_step=share * accelerator.num_processes,
+        train=train,
         resume=resume,
         label='dense',
     )

@@ -195,6 +195,7 @@ def run_language_stage(
         stage,
         folder,
         samples_per_step=share * accelerator.num_processes * stage.queries,
+        train=banks['train'],
         resume=resume,
         label=name,
     )

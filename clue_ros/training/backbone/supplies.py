@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 from clue_ros.core.errors import ClueError
-from clue_ros.scenes.rendering import render_folder
+from clue_ros.scenes.graphics import load_mujoco
+from clue_ros.scenes.rendering import plan_folder, render_folder
 from clue_ros.scenes.scene import DEFAULT_HEIGHT, DEFAULT_WIDTH
 from clue_ros.scenes.store import SceneStore, StoreMeta
 from clue_ros.training.backbone.configuration import BackboneSettings
-from clue_ros.training.backbone.images import banked_seeds, extend_bank
-from clue_ros.training.backbone.instructions import extend_requests, requested_seeds
+from clue_ros.training.backbone.images import banked_seeds, extend_bank, open_bank
+from clue_ros.training.backbone.instructions import (
+    extend_requests,
+    open_requests,
+    requested_seeds,
+)
 
 
 def prepare(settings: BackboneSettings, folder: Path) -> None:
@@ -26,25 +31,35 @@ def prepare(settings: BackboneSettings, folder: Path) -> None:
         wanted = range(seed, seed + count)
         if not missing_seeds(bank, wanted):
             continue
-        meta = StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
-        render_folder(place, meta, workers=os.cpu_count() or 1)
+        render_folder(place, _scenes(seed, count), workers=os.cpu_count() or 1)
         store = SceneStore(place)
         extend_bank(bank, store, settings.shape.image_size, wanted)
         extend_requests(bank, store, settings.seed, settings.requests_per_scene, wanted)
 
 
 def survey(settings: BackboneSettings, folder: Path) -> None:
-    """Say what ``prepare`` would have to do.
+    """Check what there is, and say what ``prepare`` would have to do.
 
     Raises:
-        ClueError: the bank in ``folder`` or the rendered scenes cannot serve.
+        ClueError: the bank in ``folder`` or the rendered scenes cannot serve, or scenes are to be
+            rendered and cannot be.
     """
     for split, seed, count in settings.scenes.ranges:
-        place = Path(settings.scenes.folder) / split
-        missing = missing_seeds(folder / 'bank' / split, range(seed, seed + count))
-        if missing and place.is_dir():
+        place, bank = Path(settings.scenes.folder) / split, folder / 'bank' / split
+        missing = missing_seeds(bank, range(seed, seed + count))
+        if banked_seeds(bank):
+            open_bank(bank, settings.shape.image_size)
+        open_requests(bank, sorted(requested_seeds(bank)))
+        if missing and (place / 'meta.json').exists():
+            plan_folder(place, _scenes(seed, count))
             missing -= {truth.seed for truth in SceneStore(place).truths}
+        if missing:
+            load_mujoco()
         print(f'{split}: {len(missing)} of {count} scenes to render', file=sys.stderr)
+
+
+def _scenes(seed: int, count: int) -> StoreMeta:
+    return StoreMeta('standard', seed, count, DEFAULT_WIDTH, DEFAULT_HEIGHT)
 
 
 def missing_seeds(bank: Path, wanted: range) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,15 @@ from safetensors.torch import load_file
 from clue_ros.core.errors import CheckpointError, ClueError, SettingsError
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import BACKBONE_RECORD
+from clue_ros.scenes.graphics import GraphicsError
+from clue_ros.training.backbone import supplies
 from clue_ros.training.backbone.architecture import Shape
-from clue_ros.training.backbone.configuration import BackboneSettings
-from clue_ros.training.backbone.images import banked_seeds
-from clue_ros.training.backbone.run import open_workshop, run
+from clue_ros.training.backbone.configuration import STAGES, BackboneSettings
+from clue_ros.training.backbone.images import banked_seeds, open_bank
+from clue_ros.training.backbone.run import open_accelerator, open_workshop, run
+from clue_ros.training.backbone.stage import stage_conditions
 from clue_ros.training.backbone.supplies import prepare
+from clue_ros.training.processes import launch
 from clue_ros.training.settings import load_settings
 from clue_ros.training.state import TENSORS
 
@@ -98,9 +103,73 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
         torch.testing.assert_close(found[name], value, msg=name)
 
 
-def test_a_dry_run_writes_nothing(
-    settings: BackboneSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_only_what_a_stage_depends_on_must_stay_when_resuming(
+    settings: BackboneSettings, tmp_path: Path
 ) -> None:
+    """Later stages, places and intervals may change between the parts of a training."""
+    none = {name: dataclasses.replace(getattr(settings, name), steps=0) for name in STAGES[1:]}
+    short = dataclasses.replace(settings, **none)
+    run(short, tmp_path)
+    free = {'log_every': 2, 'save_every': 4, 'validation_scenes': 1, 'location_sigma': 4.0}
+    free['scenes'] = dataclasses.replace(settings.scenes, folder='moved')
+    run(dataclasses.replace(short, **free), tmp_path, resume=True)
+    decisive = {
+        'seed': 3,
+        'shape': dataclasses.replace(settings.shape, hidden=48),
+        'augmentation': dataclasses.replace(settings.augmentation, zoom=1.1),
+        'dense': dataclasses.replace(settings.dense, kept=5),
+    }
+    for name, value in decisive.items():
+        with pytest.raises(CheckpointError, match=rf'of other settings:\n  - {name}.*: expected'):
+            run(dataclasses.replace(short, **{name: value}), tmp_path, resume=True)
+
+
+def test_a_language_stage_depends_on_the_stages_before_it(
+    settings: BackboneSettings, tmp_path: Path
+) -> None:
+    prepare(settings, tmp_path)
+    bank = open_bank(tmp_path / 'bank' / 'train', settings.shape.image_size)
+
+    def changed(name: str, **fields) -> set[str]:
+        other = dataclasses.replace(settings, **fields)
+        found = [stage_conditions(one, name, bank, 'no') for one in (settings, other)]
+        return {key for key in found[0] if found[0][key] != found[1][key]}
+
+    steps = {name: dataclasses.replace(getattr(settings, name), steps=9) for name in STAGES}
+    assert changed('refine', **steps) == {'dense.steps', 'align.steps', 'refine.steps'}
+    language = {'location_sigma': 1.0, 'requests_per_scene': 5}
+    assert changed('refine', **language) == set(language)
+    assert changed('dense', **language) == set()
+
+
+def train_afresh(path: str, out: str) -> None:
+    """Run by each of several processes that somebody else has started."""
+    run(load_settings(Path(path), BackboneSettings, {}), Path(out))
+
+
+def test_processes_from_outside_wait_until_one_has_prepared(
+    scenes_folder: Path, tmp_path: Path
+) -> None:
+    """As under "accelerate launch" with a fresh folder: nobody prepared before they started."""
+    text = SMALL.replace('FOLDER', str(scenes_folder)).replace('steps: 2', 'steps: 0')
+    head, dense, rest = text.partition('dense: {steps: 4')
+    (tmp_path / 's.yaml').write_text(
+        f'{head}dense: {{steps: 1{rest}'.replace('steps: 4', 'steps: 0')
+    )
+    assert dense
+    arguments = f'({str(tmp_path / "s.yaml")!r}, {str(tmp_path / "out")!r})'
+    script = f'import runpy; runpy.run_path({__file__!r})["train_afresh"]{arguments}'
+    assert launch([sys.executable, '-c', script], 2) == 0
+    assert (tmp_path / 'out' / 'backbone' / BACKBONE_RECORD).is_file()
+
+
+def test_a_dry_run_writes_nothing(
+    settings: BackboneSettings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supplies, 'load_mujoco', lambda: None)
     run(settings, tmp_path / 'dry', dry_run=True)
     assert not (tmp_path / 'dry').exists()
     elsewhere = dataclasses.replace(settings.scenes, folder=str(tmp_path / 'none'))
@@ -108,6 +177,38 @@ def test_a_dry_run_writes_nothing(
     assert not (tmp_path / 'none').exists()
     said = capsys.readouterr().err
     assert f'train: {settings.scenes.train} of {settings.scenes.train} scenes to render' in said
+
+
+def test_a_dry_run_finds_scenes_of_other_settings(
+    settings: BackboneSettings, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(settings.scenes, train_seed=101)
+    with pytest.raises(ClueError, match='holds scenes of another seed'):
+        run(dataclasses.replace(settings, scenes=other), tmp_path / 'dry', dry_run=True)
+
+
+def test_a_dry_run_finds_that_nothing_can_be_rendered(
+    settings: BackboneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise GraphicsError('cannot start rendering')
+
+    monkeypatch.setattr(supplies, 'load_mujoco', missing)
+    run(settings, tmp_path / 'dry', dry_run=True)  # all of these scenes are there
+    more = dataclasses.replace(settings.scenes, train=9)
+    with pytest.raises(GraphicsError):
+        run(dataclasses.replace(settings, scenes=more), tmp_path / 'dry', dry_run=True)
+
+
+@pytest.mark.parametrize('name', ['images.u8', 'truth.jsonl', 'requests.jsonl'])
+def test_a_dry_run_finds_a_bank_whose_writer_was_interrupted(
+    name: str, settings: BackboneSettings, tmp_path: Path
+) -> None:
+    prepare(settings, tmp_path)
+    path = tmp_path / 'bank' / 'train' / name
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(ClueError, match='Delete'):
+        run(settings, tmp_path, dry_run=True)
 
 
 def test_a_whole_bank_needs_no_scenes(settings: BackboneSettings, tmp_path: Path) -> None:
@@ -163,15 +264,16 @@ def test_dense_heads_go_on_with_their_tower(
     on = dataclasses.replace(
         settings, start=str(whole / 'backbone'), start_heads=str(whole / 'dense')
     )
-    heads = open_workshop(on, whole).heads
+    accelerator = open_accelerator(on)
+    heads = open_workshop(on, whole, accelerator).heads
     saved = load_file(whole / 'dense' / TENSORS)
     torch.testing.assert_close(
         heads.linear.weight.detach(), saved['parameter/dense_heads.linear.weight']
     )
     with pytest.raises(CheckpointError, match='dense_heads'):
-        open_workshop(dataclasses.replace(on, start_heads=str(whole / 'align')), whole)
+        open_workshop(dataclasses.replace(on, start_heads=str(whole / 'align')), whole, accelerator)
     with pytest.raises(CheckpointError, match='training state'):
-        open_workshop(dataclasses.replace(on, start_heads=str(tmp_path)), whole)
+        open_workshop(dataclasses.replace(on, start_heads=str(tmp_path)), whole, accelerator)
     assert any('start_heads' in line for line in dataclasses.replace(on, start='').problems())
 
 
