@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,11 +212,11 @@ def test_a_small_job_is_shared_and_loses_little(tmp_path):
 
 def test_a_store_of_many_shards_holds_few_files_open(folder, monkeypatch):
     monkeypatch.setattr('clue_ros.scenes.store._MAPPED_SHARDS', 1)
-    before = len(os.listdir('/proc/self/fd'))
     store = SceneStore(folder)
-    for index in range(len(store)):
-        assert store.image(index).shape == (96, 128, 3)
-        assert len(os.listdir('/proc/self/fd')) == before + 1
+    shapes = {store.image(index).shape for index in range(len(store))}
+    assert shapes == {(96, 128, 3)}
+    held = [path.resolve() for path in Path('/proc/self/fd').iterdir()]
+    assert len([path for path in held if path.parent == folder.resolve()]) == 1
 
 
 @pytest.mark.parametrize(
