@@ -22,8 +22,7 @@ _UNHELPFUL = ('that one', 'i am not sure', 'yes', 'the one over there', 'i do no
 _OPEN = 0.08  # the question is open
 _CONFIRM = 0.12  # one object is offered first
 _REJECTED = 0.08  # none of those offered is meant
-NOISY = 0.25
-"""Share of the training dialogs whose replies have a recogniser's mistakes."""
+_NOISY = 0.25  # replies with a recogniser's mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def finished(
     target: int,
     rng: np.random.Generator,
     *,
-    noisy: float = NOISY,
+    noisy: float = _NOISY,
 ) -> Conversation | None:
     """A dialog to its end: mostly the target is known then, sometimes nothing in view is meant.
 
@@ -77,7 +76,8 @@ def finished(
         None where no words separate the objects.
     """
     if rng.random() < _REJECTED:
-        return rejected(truth, request, fitting, rng, noisy=noisy)
+        user = _user(truth, None, None, rng, noisy)
+        return _after(Dialog(request), composed_question(truth, fitting), user, ())
     return settled(truth, request, fitting, target, rng, noisy=noisy)
 
 
@@ -88,7 +88,7 @@ def settled(
     target: int,
     rng: np.random.Generator,
     *,
-    noisy: float = NOISY,
+    noisy: float = _NOISY,
 ) -> Conversation | None:
     """A dialog at whose end the target is known; None where it cannot be asked for in words.
 
@@ -120,19 +120,6 @@ def settled(
     return Conversation(dialog.with_exchange(question, reply.text), (target,))
 
 
-def rejected(
-    truth: SceneTruth,
-    request: str,
-    fitting: Sequence[int],
-    rng: np.random.Generator,
-    *,
-    noisy: float = NOISY,
-) -> Conversation | None:
-    """A dialog in which none of the objects in view is meant."""
-    user = _user(truth, None, None, rng, noisy)
-    return _after(Dialog(request), composed_question(truth, fitting), user, ())
-
-
 def unsettled(
     truth: SceneTruth, request: str, fitting: Sequence[int], target: int, rng: np.random.Generator
 ) -> Conversation | None:
@@ -142,7 +129,7 @@ def unsettled(
         offered = int(rng.choice(others))
         offer = composed_question(truth, (offered,))
         rest = _left_after(truth, offer, fitting, target)
-        user = _user(truth, target, fitting, rng, NOISY)
+        user = _user(truth, target, fitting, rng, _NOISY)
         if len(rest) > 1:
             return _after(Dialog(request), offer, user, rest)
     question = composed_question(truth, fitting)
