@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from clue_ros.core.errors import SettingsError
@@ -24,7 +24,8 @@ from clue_ros.evaluation.provenance import (
 )
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.loading import resolve_source
-from clue_ros.training.precision import Precision, mixed_precision
+from clue_ros.training.accelerator import open_accelerator
+from clue_ros.training.precision import Precision
 from clue_ros.training.record import RECORD, WEIGHTS
 
 
@@ -75,11 +76,7 @@ class Run:
             InvalidRequestError: no such data set.
             CheckpointError: the backbone cannot be loaded.
         """
-        # Accelerate chooses the device; the precision follows it.
-        on_cuda = PartialState().device.type == 'cuda'
-        accelerator = Accelerator(
-            mixed_precision=mixed_precision(settings.precision, on_cuda=on_cuda)
-        )
+        accelerator = open_accelerator(settings.precision)
         set_seed(seed)
         dataset = open_dataset(settings.data, skip_bad=settings.skip_bad)
         backbone = Backbone.from_pretrained(

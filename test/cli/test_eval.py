@@ -25,6 +25,7 @@ from clue_ros.scenes.store import StoreMeta
 from clue_ros.training import decoder, detector, joint
 from clue_ros.training.assemble import assemble
 from clue_ros.training.detector_settings import DetectorSettings
+from clue_ros.training.processes import launch, self_command
 from clue_ros.training.settings import load_settings
 
 AMBIGUITY = {'n', 'accuracy', 'precision', 'recall', 'f1', 'auroc', 'ece', 'false_alarm_rate'}
@@ -100,6 +101,18 @@ def test_assembled_checkpoint_carries_everything(model: Path) -> None:
     assert 'detector_val_f1' in measured
     assert 'decoder_val_acc50' in measured
     assert set(checkpoint.config.provenance.sources) == {'backbone', 'detector', 'decoder'}
+
+
+def test_processes_that_were_started_together_train_together(
+    parts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As under "accelerate launch --cpu": one training, not as many as there are processes."""
+    train = ['train', 'detector', '--config', str(parts / 'detector.yaml')]
+    assert launch(self_command([*train, '--out', str(tmp_path)]), 2) == 0
+    assert capfd.readouterr().err.count(', 2 process(es)') == 1
+    steps = [json.loads(line)['step'] for line in (tmp_path / 'curve.jsonl').open()]
+    assert steps == [1, 2]
+    assert (tmp_path / 'detector' / 'adapter_model.safetensors').is_file()
 
 
 def test_a_detector_that_learned_where_to_look_shows_its_map(parts: Path, tmp_path: Path) -> None:

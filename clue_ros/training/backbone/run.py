@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
 from transformers import PaliGemmaForConditionalGeneration, PreTrainedTokenizerBase
 
 from clue_ros.scenes.vocabulary import all_words
+from clue_ros.training.accelerator import open_accelerator
 from clue_ros.training.backbone.architecture import make_model
 from clue_ros.training.backbone.configuration import STAGES, BackboneSettings
 from clue_ros.training.backbone.dense import DenseHeads
@@ -29,12 +28,9 @@ from clue_ros.training.backbone.stage_language import run_language_stage, stage_
 from clue_ros.training.backbone.supplies import prepare, survey
 from clue_ros.training.backbone.tokenizer import make_tokenizer
 from clue_ros.training.backbone.validate import validate_backbone
-from clue_ros.training.precision import mixed_precision
 from clue_ros.training.state import TENSORS, load_parameters, load_state
 
 _SPLITS = ('train', 'val')
-_LONGEST_WAIT = timedelta(days=1)
-"""Of the other processes, while the main one renders."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +65,7 @@ def run(
         survey(settings, out)
         begin_model(settings)
         return
-    accelerator = open_accelerator(settings)
+    accelerator = open_accelerator(settings.precision, settings.device)
     if accelerator.is_main_process:
         prepare(settings, out)
     accelerator.wait_for_everyone()
@@ -94,16 +90,6 @@ def begin_model(
     if settings.start_heads:
         load_parameters(Path(settings.start_heads), head_parameters(heads))
     return model, heads, tokenizer
-
-
-def open_accelerator(settings: BackboneSettings) -> Accelerator:
-    """Device, precision and processes."""
-    on_cuda = settings.device == 'cuda' or (settings.device == 'auto' and torch.cuda.is_available())
-    return Accelerator(
-        cpu=not on_cuda,
-        mixed_precision=mixed_precision(settings.precision, on_cuda=on_cuda),
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_LONGEST_WAIT)],
-    )
 
 
 def open_workshop(settings: BackboneSettings, folder: Path, accelerator: Accelerator) -> Workshop:

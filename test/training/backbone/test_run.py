@@ -15,11 +15,12 @@ from clue_ros.core.errors import CheckpointError, ClueError, SettingsError
 from clue_ros.model.backbone import Backbone
 from clue_ros.model.checkpoint_config import BACKBONE_RECORD
 from clue_ros.scenes.graphics import GraphicsError
+from clue_ros.training.accelerator import open_accelerator
 from clue_ros.training.backbone import supplies
 from clue_ros.training.backbone.architecture import Shape
 from clue_ros.training.backbone.configuration import STAGES, BackboneSettings
 from clue_ros.training.backbone.images import banked_seeds, open_bank
-from clue_ros.training.backbone.run import open_accelerator, open_workshop, run
+from clue_ros.training.backbone.run import open_workshop, run
 from clue_ros.training.backbone.stage import stage_conditions
 from clue_ros.training.backbone.supplies import prepare
 from clue_ros.training.processes import launch
@@ -264,7 +265,7 @@ def test_dense_heads_go_on_with_their_tower(
     on = dataclasses.replace(
         settings, start=str(whole / 'backbone'), start_heads=str(whole / 'dense')
     )
-    accelerator = open_accelerator(on)
+    accelerator = open_accelerator(on.precision, on.device)
     heads = open_workshop(on, whole, accelerator).heads
     saved = load_file(whole / 'dense' / TENSORS)
     torch.testing.assert_close(
