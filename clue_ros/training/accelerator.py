@@ -20,12 +20,12 @@ def open_accelerator(
 ) -> Accelerator:
     """Accelerate's view of this process, alone or as one of several that were started together.
 
+    Without CUDA this asks for the CPU by name: otherwise accelerate takes each of several processes
+    for the only one, and all of them write the same folder.
+
     Args:
         precision: ``auto`` follows the device.
         device: ``auto`` is CUDA where there is one, unless ``accelerate launch --cpu`` forbids it.
-
-    Without CUDA this asks for the CPU by name: otherwise accelerate takes each of several processes
-    for the only one, and all of them write the same folder.
     """
     on_cuda = device == 'cuda' or (
         device == 'auto'
