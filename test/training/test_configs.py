@@ -36,9 +36,9 @@ def test_paper_values_are_those_of_the_paper() -> None:
     assert decoder.location_sigma == 0.0
 
 
-def test_the_cnn_goes_on_from_what_the_short_training_leaves() -> None:
+def test_the_cnn_goes_on_from_what_the_detector_leaves() -> None:
     cnn = load_settings(FOLDER / 'tiny-detector-cnn.yaml', DetectorSettings, {})
-    short = FOLDER / 'tiny-detector-short.yaml'
-    assert f'--out {cnn.loop.start}' in short.read_text(encoding='utf-8')
-    earlier = load_settings(short, DetectorSettings, {})
+    before = FOLDER / 'tiny-detector.yaml'
+    assert f'--out {cnn.loop.start}"' in before.read_text(encoding='utf-8')
+    earlier = load_settings(before, DetectorSettings, {})
     assert (cnn.rank, cnn.block) == (earlier.rank, earlier.block)
